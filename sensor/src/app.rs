@@ -1,0 +1,1 @@
+//! Wires the stages together: sources → collect → enrich → score → sinks, and stops them in order.

@@ -1,0 +1,1 @@
+//! Stage 0: kernel features, BTF field offsets, hook tiers, verdicts, canaries.

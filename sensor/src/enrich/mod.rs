@@ -1,0 +1,1 @@
+//! Stage 3: process tree, containers, users, clock.

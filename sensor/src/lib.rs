@@ -1,0 +1,16 @@
+//! A runtime attack sensor for Linux. The folder list is the data flow; see ARCHITECTURE.md.
+//!
+//! `attach` → `collect` → `events` → `enrich` → `score` → `sink`, with `telemetry` beside all of them.
+
+pub mod app;
+pub mod attach;
+pub mod collect;
+pub mod config;
+pub mod enrich;
+pub mod events;
+pub mod finding;
+pub mod process;
+pub mod score;
+pub mod sink;
+pub mod telemetry;
+pub mod text;
