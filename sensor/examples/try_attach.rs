@@ -1,6 +1,8 @@
 //! scratch
 use sensor::{attach, collect::Source};
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("doctor") { println!("{}", attach::doctor::doctor(&attach::Options::default()).unwrap().text()); return }
+    if std::env::args().nth(1).as_deref() == Some("--version") { return }
     let t = std::time::Instant::now();
     let mut a = attach::attach(&attach::Options::default()).unwrap_or_else(|e| { println!("ERR {e}"); std::process::exit(1) });
     println!("attached in {:?}", t.elapsed());

@@ -2,6 +2,8 @@
 //! not decode what they send.
 
 pub mod btf;
+pub mod doctor;
+pub mod features;
 pub mod hooks;
 pub mod object;
 
@@ -184,6 +186,8 @@ impl Attached {
     /// invisible to everybody else.
     fn attach_all(&mut self, options: &Options) -> Result<(), AttachError> {
         let btf = aya::Btf::from_sys_fs().map_err(|e| AttachError::NoBtf(chain(&e)))?;
+        // Asked before, because it takes the verifier a second to look at programs that cannot be attached anyway.
+        let kprobes = features::Features::detect().kprobes;
         std::thread::scope(|scope| {
             scope
                 .spawn(|| {
@@ -191,7 +195,9 @@ impl Attached {
                     for slot in hooks::SLOTS {
                         let mut verdict = Verdict { slot, tier: None, failures: Vec::new() };
                         for alternative in slot.alternatives {
-                            let result = if options.tiers.contains(&alternative.tier) {
+                            let result = if alternative.tier == Tier::Kprobe && !kprobes {
+                                Err("this kernel has no kprobes (CONFIG_KPROBES)".to_owned())
+                            } else if options.tiers.contains(&alternative.tier) {
                                 self.attach_alternative(alternative, &btf).map_err(|e| match (&tracefs, alternative.tier) {
                                     (Err(t), Tier::Tracepoint) => format!("{e}; {t}"),
                                     _ => e,
