@@ -49,7 +49,9 @@ pub enum AttachError {
     #[error("not allowed to use BPF: run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_RESOURCE and CAP_DAC_READ_SEARCH)")]
     NotAllowed,
     /// The kernel does not describe its types.
-    #[error("this kernel does not describe its types: {0}; a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed (Debian 11, Ubuntu 20.10, RHEL 8.2 and later have it)")]
+    #[error(
+        "this kernel does not describe its types: {0}; a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed (Debian 11, Ubuntu 20.10, RHEL 8.2 and later have it)"
+    )]
     NoBtf(String),
     /// A structure member that the probes cannot do without is missing.
     #[error("this kernel's BTF has no {0}: it is newer or stranger than this version of the sensor knows; please report `uname -r`")]
@@ -222,7 +224,8 @@ impl Attached {
                             }
                         }
                         if verdict.tier.is_none() && slot.required {
-                            let reason = verdict.failures.iter().map(|(t, r)| format!("{}: {r}", t.as_str())).collect::<Vec<_>>().join("; ");
+                            let reason =
+                                verdict.failures.iter().map(|(t, r)| format!("{}: {r}", t.as_str())).collect::<Vec<_>>().join("; ");
                             return Err(AttachError::Required { slot: slot.name, gives: slot.gives, reason });
                         }
                         self.verdicts.push(verdict);
@@ -442,7 +445,8 @@ fn provide_tracefs() -> Result<(), String> {
         return Ok(());
     }
     // SAFETY: only the mount namespace (and with it the fs_struct) of this short-lived thread, which shares no descriptor table tricks.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(|e| format!("no tracefs is mounted, and no mount namespace can be made: {e}"))?;
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }
+        .map_err(|e| format!("no tracefs is mounted, and no mount namespace can be made: {e}"))?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(|e| format!("making mounts private: {e}"))?;
     mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None).map_err(|e| format!("mounting tracefs: {e}"))
 }
@@ -451,5 +455,9 @@ fn provide_tracefs() -> Result<(), String> {
 pub(crate) fn cgroup2_root() -> Option<PathBuf> {
     // Fields of mountinfo(5): 5 is the mount point; the file system type comes behind " - ".
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts.lines().find(|l| l.split(" - ").nth(1).is_some_and(|t| t.starts_with("cgroup2 "))).and_then(|l| l.split(' ').nth(4)).map(PathBuf::from)
+    mounts
+        .lines()
+        .find(|l| l.split(" - ").nth(1).is_some_and(|t| t.starts_with("cgroup2 ")))
+        .and_then(|l| l.split(' ').nth(4))
+        .map(PathBuf::from)
 }
