@@ -2,7 +2,7 @@
 //!
 //! Each subcommand is a file of its own. Every step says what it does and why before it does it, and does nothing if nothing is to be
 //! done. Nothing of the product lives here.
-#![allow(clippy::print_stdout, reason = "a command line tool talks to its user")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
 
 mod bench;
 mod build;
@@ -21,6 +21,7 @@ mod vm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Set up, build, run, test, measure and pack the sensor.
 ///
@@ -60,8 +61,14 @@ enum Task {
     Dist,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let Err(error) = start(Arguments::parse().task) else { return ExitCode::SUCCESS };
+    eprintln!("\nerror: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn start(task: Task) -> Result<()> {
+    match task {
         Task::Setup(options) => setup::run(&options),
         Task::Build(options) => build::run(&options).map(drop),
         Task::Run(options) => run::run(&options),
