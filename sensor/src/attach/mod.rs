@@ -7,7 +7,7 @@ pub mod features;
 pub mod hooks;
 pub mod object;
 
-use crate::collect::{Progress, Source, SourceError};
+use crate::collect::{Losses, Progress, Source, SourceError};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf},
@@ -49,7 +49,9 @@ pub enum AttachError {
     #[error("not allowed to use BPF: run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_RESOURCE and CAP_DAC_READ_SEARCH)")]
     NotAllowed,
     /// The kernel does not describe its types.
-    #[error("this kernel does not describe its types: {0}; a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed (Debian 11, Ubuntu 20.10, RHEL 8.2 and later have it)")]
+    #[error(
+        "this kernel does not describe its types: {0}; a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed (Debian 11, Ubuntu 20.10, RHEL 8.2 and later have it)"
+    )]
     NoBtf(String),
     /// A structure member that the probes cannot do without is missing.
     #[error("this kernel's BTF has no {0}: it is newer or stranger than this version of the sensor knows; please report `uname -r`")]
@@ -215,7 +217,8 @@ impl Attached {
                             }
                         }
                         if verdict.tier.is_none() && slot.required {
-                            let reason = verdict.failures.iter().map(|(t, r)| format!("{}: {r}", t.as_str())).collect::<Vec<_>>().join("; ");
+                            let reason =
+                                verdict.failures.iter().map(|(t, r)| format!("{}: {r}", t.as_str())).collect::<Vec<_>>().join("; ");
                             return Err(AttachError::Required { slot: slot.name, gives: slot.gives, reason });
                         }
                         self.verdicts.push(verdict);
@@ -369,6 +372,29 @@ impl Source for Attached {
     }
 }
 
+impl Losses for Attached {
+    fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
+        Attached::losses(self)
+    }
+
+    fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
+        self.counters().into_iter().filter(|(_, reason, _)| !reason.is_loss() && *reason != Reason::Sent).collect()
+    }
+
+    fn detach(&mut self) {
+        // What cannot be unloaded goes when this is dropped.
+        for (_, program) in self.ebpf.programs_mut() {
+            match program {
+                Program::KProbe(p) => drop(p.unload()),
+                Program::TracePoint(p) => drop(p.unload()),
+                Program::BtfTracePoint(p) => drop(p.unload()),
+                Program::CgroupSockAddr(p) => drop(p.unload()),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// An error with its causes, in one line.
 pub(crate) fn chain(e: &dyn std::error::Error) -> String {
     let mut text = e.to_string();
@@ -414,7 +440,8 @@ fn provide_tracefs() -> Result<(), String> {
         return Ok(());
     }
     // SAFETY: only the mount namespace (and with it the fs_struct) of this short-lived thread, which shares no descriptor table tricks.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(|e| format!("no tracefs is mounted, and no mount namespace can be made: {e}"))?;
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }
+        .map_err(|e| format!("no tracefs is mounted, and no mount namespace can be made: {e}"))?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(|e| format!("making mounts private: {e}"))?;
     mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None).map_err(|e| format!("mounting tracefs: {e}"))
 }
@@ -423,5 +450,9 @@ fn provide_tracefs() -> Result<(), String> {
 pub(crate) fn cgroup2_root() -> Option<PathBuf> {
     // Fields of mountinfo(5): 5 is the mount point; the file system type comes behind " - ".
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts.lines().find(|l| l.split(" - ").nth(1).is_some_and(|t| t.starts_with("cgroup2 "))).and_then(|l| l.split(' ').nth(4)).map(PathBuf::from)
+    mounts
+        .lines()
+        .find(|l| l.split(" - ").nth(1).is_some_and(|t| t.starts_with("cgroup2 ")))
+        .and_then(|l| l.split(' ').nth(4))
+        .map(PathBuf::from)
 }
