@@ -1,10 +1,12 @@
-//! Rings, counters and the work area: the only place that sends. Every early end is counted by kind and reason.
+//! Rings, counters and the work areas: the only place that sends. Every early end is counted by kind and reason.
 
-use crate::task;
+use crate::{kernel::o, path, read, task};
 use aya_ebpf::{
+    EbpfContext,
     helpers::generated::bpf_ringbuf_output,
-    macros::map,
-    maps::{Array, PerCpuArray, RingBuf},
+    macros::{kprobe, map, tracepoint},
+    maps::{Array, PerCpuArray, ProgramArray, RingBuf},
+    programs::{ProbeContext, TracePointContext},
 };
 use core::{ffi::c_void, mem::size_of};
 use sensor_common::{
@@ -37,7 +39,12 @@ fn ring(kind: EventKind) -> &'static RingBuf {
 /// Adds one to a counter of this CPU.
 #[inline(always)]
 pub fn count(kind: EventKind, reason: Reason) {
-    if let Some(slot) = COUNTERS.get_ptr_mut(stats::slot(kind, reason)) {
+    count_slot(stats::slot(kind, reason));
+}
+
+#[inline(always)]
+fn count_slot(slot: u32) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(slot) {
         // SAFETY: a slot of this CPU. A run that interrupts this one between load and store can lose an increment; both are then
         // runs on a CPU where `recursion_misses` is looked at as well.
         unsafe { *slot += 1 }
@@ -76,24 +83,78 @@ pub const TAIL: usize = 16384;
 /// (`prog->active`) and needs one of its own. The price on preemptible kernels: the excluded run does not happen (`recursion_misses`).
 #[repr(C)]
 pub struct Work {
+    /// Bytes of header and payload.
+    pub front: u64,
     /// State of the tail.
     pub tail: Tail,
     /// Header, payload, tail. The last 4096 bytes are what the verifier believes a string could need behind the largest tail.
     pub rec: [u8; FRONT + TAIL + 4096],
 }
 
-/// What is known of a record's tail while it grows.
+/// What is known of a record's tail while it grows. Paths are walked last, see `path.rs`.
 #[repr(C)]
 pub struct Tail {
     /// Its length so far.
     pub len: u64,
-    /// Cursor of the path walk in `back`.
+    /// Number of paths to walk, at most [`WALKS`].
+    pub wanted: u64,
+    /// Which of them is walked now.
+    pub walk: u64,
+    /// Where the walk is.
+    pub mnt: u64,
+    /// Where the walk is.
+    pub dentry: u64,
+    /// Root of `mnt`; 0 before the first step.
+    pub mnt_root: u64,
+    /// First byte of the path in `back`.
     pub cursor: u64,
-    /// Flags of the path walk.
+    /// [`sensor_common::span::path_flags`] of the path.
     pub flags: u32,
     pad: u32,
+    /// What to walk, and where in the record the [`sensor_common::Path`] goes.
+    pub walks: [Walk; WALKS],
     /// A path is built here from its end: from byte 4096 downwards; the rest is room for a last name of 255 bytes as the verifier sees it.
     pub back: [u8; 4096 + 256],
+}
+
+/// Most paths in a record: `rename` with two relative names.
+pub const WALKS: usize = 4;
+
+/// A path to walk.
+#[repr(C)]
+pub struct Walk {
+    /// `struct vfsmount *`
+    pub mnt: u64,
+    /// `struct dentry *`
+    pub dentry: u64,
+    /// Byte offset of the `Path` in the record.
+    pub at: u64,
+}
+
+impl Tail {
+    /// Empty.
+    #[inline(always)]
+    pub fn begin(&mut self) {
+        set!(self.len, 0);
+        set!(self.wanted, 0);
+        set!(self.walk, 0);
+        set!(self.mnt_root, 0);
+    }
+
+    /// Asks for the path of `(mnt, dentry)`, to go into the `Path` at byte `at` of the record.
+    #[inline(always)]
+    pub fn want(&mut self, mnt: u64, dentry: u64, at: usize) {
+        let n = mask!(get!(self.wanted), 3);
+        // SAFETY: an element of `walks`, by the mask.
+        unsafe { (&raw mut self.walks).cast::<Walk>().add(n as usize).write_volatile(Walk { mnt, dentry, at: at as u64 }) };
+        set!(self.wanted, n + 1);
+    }
+
+    /// Asks for the path of an open file.
+    #[inline(always)]
+    pub fn want_file(&mut self, file: u64, at: usize) {
+        self.want(read::ptr(file + o!(O_FILE_MNT)), read::ptr(file + o!(O_FILE_DENTRY)), at);
+    }
 }
 
 #[map]
@@ -125,23 +186,8 @@ impl Work {
             task::header(header, task, P::KIND, tier, flags);
             core::ptr::write_bytes(payload, 0, 1);
         }
-        set!(self.tail.len, 0);
+        self.tail.begin();
         payload
-    }
-
-    /// Sends the record at its own length.
-    #[inline(always)]
-    pub fn send<P: Wire>(&mut self) {
-        let front = (size_of::<Header>() + size_of::<P>()) as u64;
-        let len = front + mask!(get!(self.tail.len), 16383);
-        let header = (&raw mut self.rec).cast::<Header>();
-        // SAFETY: `header` as in `begin`; the helper copies `len` bytes, at most FRONT + TAIL, from a map value that is larger.
-        let failed = unsafe {
-            (*header).len = len as u32;
-            let ring = core::ptr::from_ref(ring(P::KIND)).cast_mut().cast::<c_void>();
-            bpf_ringbuf_output(ring, (&raw mut self.rec).cast::<c_void>(), len, BPF_RB_NO_WAKEUP) < 0
-        };
-        count(P::KIND, if failed { Reason::RingFull } else { Reason::Sent });
     }
 
     /// Where the tail of a `P` record begins, as an address, and its state.
@@ -149,6 +195,119 @@ impl Work {
     pub fn tail<P>(&mut self) -> (u64, &mut Tail) {
         ((&raw mut self.rec) as u64 + (size_of::<Header>() + size_of::<P>()) as u64, &mut self.tail)
     }
+
+    /// The `Path` at byte `at` of the record.
+    #[inline(always)]
+    pub fn path(&mut self, at: usize) -> *mut sensor_common::Path {
+        ((&raw mut self.rec) as u64 + at as u64) as *mut sensor_common::Path
+    }
+
+    /// Walks the wanted paths and sends the record: the end of every program that uses the shared area. A tail call, so that the verifier
+    /// looks at the walk once for each program type and not once for each probe.
+    #[inline(always)]
+    pub fn finish<P: Wire, C: Finish>(&mut self, ctx: &C) {
+        set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
+        // SAFETY: the array holds a program of this context's type, or nothing.
+        unsafe {
+            let _ = C::walker().tail_call(ctx, 0);
+        }
+        count(P::KIND, Reason::NoWorkArea);
+    }
+}
+
+/// Contexts of programs that may use the shared work area.
+pub trait Finish: EbpfContext {
+    /// The array whose only element walks and sends.
+    fn walker() -> &'static ProgramArray;
+}
+
+#[map]
+static WALKER_TP: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+static WALKER_KPROBE: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+impl Finish for TracePointContext {
+    #[inline(always)]
+    fn walker() -> &'static ProgramArray {
+        &WALKER_TP
+    }
+}
+
+impl Finish for ProbeContext {
+    #[inline(always)]
+    fn walker() -> &'static ProgramArray {
+        &WALKER_KPROBE
+    }
+}
+
+/// Tail of all tracepoint programs.
+#[tracepoint]
+pub fn walker_tp(_: TracePointContext) -> u32 {
+    walk_and_send();
+    0
+}
+
+/// Tail of all kprobe programs.
+#[kprobe]
+pub fn walker_kprobe(_: ProbeContext) -> u32 {
+    walk_and_send();
+    0
+}
+
+#[inline(always)]
+fn walk_and_send() {
+    let Some(w) = WORK.get_ptr_mut(0) else { return };
+    // SAFETY: still the run that has filled it, see `Work`.
+    let w = unsafe { &mut *w };
+    let rec = (&raw mut w.rec) as u64;
+    let front = mask!(get!(w.front), 511);
+    path::walk(rec, front, &mut w.tail, task::current());
+    let len = mask!(get!(w.front), 511) + mask!(get!(w.tail.len), 16383);
+    let header = rec as *mut Header;
+    // SAFETY: `rec` begins with a header; the helper copies at most FRONT + TAIL bytes of it.
+    let (kind, failed) = unsafe {
+        (*header).len = len as u32;
+        let kind = (&raw const (*header).kind).read_volatile();
+        let ring = if kind < FIRST_NETWORK {
+            &RING_CRITICAL
+        } else if kind < FIRST_FILE {
+            &RING_NETWORK
+        } else {
+            &RING_FILE
+        };
+        (kind, output(ring, rec, len))
+    };
+    count_slot(u32::from(kind) * Reason::ALL.len() as u32 + if failed { Reason::RingFull } else { Reason::Sent } as u32);
+}
+
+// The registry numbers events by class, so that a number tells the ring; checked here.
+const FIRST_NETWORK: u16 = 16;
+const FIRST_FILE: u16 = 32;
+const _: () = {
+    let mut i = 0;
+    while i < EventKind::ALL.len() {
+        let kind = EventKind::ALL[i];
+        let by_number = if (kind as u16) < FIRST_NETWORK || matches!(kind, EventKind::Loss) {
+            RingClass::Critical
+        } else if (kind as u16) < FIRST_FILE {
+            RingClass::Network
+        } else {
+            RingClass::File
+        };
+        assert!(by_number as u8 == kind.class() as u8);
+        i += 1;
+    }
+};
+
+/// Copies `len` bytes at `rec` into a ring; true if it had no room.
+///
+/// # Safety
+/// `rec` is a map value of at least `len` bytes.
+#[inline(always)]
+unsafe fn output(ring: &'static RingBuf, rec: u64, len: u64) -> bool {
+    let ring = core::ptr::from_ref(ring).cast_mut().cast::<c_void>();
+    // SAFETY: by the caller.
+    unsafe { bpf_ringbuf_output(ring, rec as *mut c_void, len, BPF_RB_NO_WAKEUP) < 0 }
 }
 
 /// Largest exec record: front, four paths, argv; a power of two for the verifier, and twice as large as what is ever used.
@@ -191,9 +350,8 @@ impl ExecWork {
     #[inline(always)]
     pub fn send(&mut self, len: u64) {
         let len = mask!(len, 131071);
-        let ring = core::ptr::from_ref(ring(EventKind::Exec)).cast_mut().cast::<c_void>();
         // SAFETY: at most EXEC_REC bytes of a map value that is larger.
-        let failed = unsafe { bpf_ringbuf_output(ring, (&raw mut self.rec).cast::<c_void>(), len, BPF_RB_NO_WAKEUP) < 0 };
+        let failed = unsafe { output(&RING_CRITICAL, (&raw mut self.rec) as u64, len) };
         count(EventKind::Exec, if failed { Reason::RingFull } else { Reason::Sent });
     }
 }

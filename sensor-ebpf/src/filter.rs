@@ -28,7 +28,11 @@ fn name_bits(dentry: u64) -> u32 {
     let mut key = [0u8; FILTER_NAME * 2]; // twice the room, so that a mask is a bound that the verifier sees
     // SAFETY: at most 63 bytes of 64.
     unsafe {
-        aya_ebpf::helpers::generated::bpf_probe_read_kernel(key.as_mut_ptr().cast::<c_void>(), mask!(len, 63) as u32, name[1] as *const c_void);
+        aya_ebpf::helpers::generated::bpf_probe_read_kernel(
+            key.as_mut_ptr().cast::<c_void>(),
+            mask!(len, 63) as u32,
+            name[1] as *const c_void,
+        );
         READ_NAMES.get(&*key.as_ptr().cast::<[u8; FILTER_NAME]>()).copied().unwrap_or(0)
     }
 }

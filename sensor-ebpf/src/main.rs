@@ -4,6 +4,7 @@
 //! `kernel.rs` for how structure members are found, ARCHITECTURE.md for what the verifier of which kernel insists on.
 #![no_std]
 #![no_main]
+#![allow(unused_unsafe)] // `o!`, `get!` and `set!` bring their own, also within an unsafe block
 #![feature(asm_experimental_arch)] // `mask!`
 
 #[macro_use]

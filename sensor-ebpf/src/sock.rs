@@ -72,7 +72,11 @@ pub fn push_sockaddr((to, t): (u64, &mut Tail), addr: u64, len: u64, user: bool)
     let to = (to + at) as *mut c_void;
     // SAFETY: the tail has 4096 bytes behind its largest length; the helpers check `addr`.
     let failed = unsafe {
-        if user { bpf_probe_read_user(to, n as u32, addr as *const c_void) } else { bpf_probe_read_kernel(to, n as u32, addr as *const c_void) }
+        if user {
+            bpf_probe_read_user(to, n as u32, addr as *const c_void)
+        } else {
+            bpf_probe_read_kernel(to, n as u32, addr as *const c_void)
+        }
     } < 0;
     if failed || addr == 0 {
         return Span { off: at as u32, len: 0 };

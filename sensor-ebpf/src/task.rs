@@ -6,12 +6,7 @@ use aya_ebpf::helpers::{
     generated::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task, bpf_ktime_get_boot_ns},
 };
 use core::ffi::c_void;
-use sensor_common::{
-    EventKind, Header, Tier,
-    header::header_flags,
-    limits::COMM_LEN,
-    offsets::ABSENT,
-};
+use sensor_common::{EventKind, Header, Tier, header::header_flags, limits::COMM_LEN, offsets::ABSENT};
 
 const PF_KTHREAD: u32 = 0x0020_0000;
 const PF_IO_WORKER: u32 = 0x0000_0010;

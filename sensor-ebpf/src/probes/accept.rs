@@ -24,6 +24,6 @@ pub fn accept_tp(ctx: TracePointContext) -> u32 {
         (*accept).result = call.ret as i32;
         (*accept).sock = if socket == 0 { Sock { fd: fd as u32, ..Sock::default() } } else { sock::describe(socket, fd) };
     }
-    w.send::<Accept>();
+    w.finish::<Accept, _>(&ctx);
     0
 }

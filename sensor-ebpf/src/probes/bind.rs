@@ -28,7 +28,7 @@ pub fn bind_tp(ctx: TracePointContext) -> u32 {
         (*bind).result = call.ret as i32;
         (*bind).sock = sock;
     }
-    w.send::<Bind>();
+    w.finish::<Bind, _>(&ctx);
     0
 }
 
@@ -47,6 +47,6 @@ pub fn bind_kprobe(ctx: ProbeContext) -> u32 {
         (*bind).result = RESULT_UNKNOWN;
         (*bind).sock = sock;
     }
-    w.send::<Bind>();
+    w.finish::<Bind, _>(&ctx);
     0
 }

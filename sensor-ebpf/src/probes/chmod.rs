@@ -1,7 +1,14 @@
 //! `chmod`: the exit of chmod, fchmod, fchmodat and fchmodat2; before that `security_path_chmod(const struct path *, umode_t)`
 //! (CONFIG_SECURITY_PATH).
 
-use crate::{arch::nr, emit::Work, kernel::o, path, read, target, task};
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -21,18 +28,17 @@ pub fn chmod_tp(ctx: TracePointContext) -> u32 {
     };
     let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
     let chmod = w.begin::<Chmod>(task, Tier::Tracepoint, 0);
-    let file = if call.nr == nr::FCHMOD {
-        target::push_fd(w.tail::<Chmod>(), dirfd, task)
+    if call.nr == nr::FCHMOD {
+        target::of_fd(w, at!(Chmod, file), dirfd, task);
     } else {
-        target::push_named(w.tail::<Chmod>(), dirfd, name, task)
-    };
+        target::named::<Chmod>(w, at!(Chmod, file), dirfd, name, task);
+    }
     // SAFETY: from `begin`.
     unsafe {
         (*chmod).result = call.ret as i32;
         (*chmod).mode = mode as u32 & 0o7777;
-        (*chmod).file = file;
     }
-    w.send::<Chmod>();
+    w.finish::<Chmod, _>(&ctx);
     0
 }
 
@@ -43,13 +49,12 @@ pub fn chmod_kprobe(ctx: ProbeContext) -> u32 {
     let task = task::current();
     let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
     let chmod = w.begin::<Chmod>(task, Tier::Kprobe, header_flags::BEGUN);
-    let kernel = path::push(w.tail::<Chmod>(), read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), task);
+    w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chmod, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*chmod).result = RESULT_UNKNOWN;
         (*chmod).mode = mode as u32 & 0o7777;
-        (*chmod).file.kernel = kernel;
     }
-    w.send::<Chmod>();
+    w.finish::<Chmod, _>(&ctx);
     0
 }

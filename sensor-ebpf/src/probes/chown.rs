@@ -1,7 +1,14 @@
 //! `chown`: the exit of chown, lchown, fchown and fchownat; before that `security_path_chown(const struct path *, kuid_t, kgid_t)`
 //! (CONFIG_SECURITY_PATH).
 
-use crate::{arch::nr, emit::Work, kernel::o, path, read, target, task};
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -21,19 +28,18 @@ pub fn chown_tp(ctx: TracePointContext) -> u32 {
     };
     let Some(w) = Work::shared(EventKind::Chown) else { return 0 };
     let chown = w.begin::<Chown>(task, Tier::Tracepoint, 0);
-    let file = if call.nr == nr::FCHOWN {
-        target::push_fd(w.tail::<Chown>(), dirfd, task)
+    if call.nr == nr::FCHOWN {
+        target::of_fd(w, at!(Chown, file), dirfd, task);
     } else {
-        target::push_named(w.tail::<Chown>(), dirfd, name, task)
-    };
+        target::named::<Chown>(w, at!(Chown, file), dirfd, name, task);
+    }
     // SAFETY: from `begin`.
     unsafe {
         (*chown).result = call.ret as i32;
         (*chown).owner = owner as u32;
         (*chown).group = group as u32;
-        (*chown).file = file;
     }
-    w.send::<Chown>();
+    w.finish::<Chown, _>(&ctx);
     0
 }
 
@@ -44,14 +50,13 @@ pub fn chown_kprobe(ctx: ProbeContext) -> u32 {
     let task = task::current();
     let Some(w) = Work::shared(EventKind::Chown) else { return 0 };
     let chown = w.begin::<Chown>(task, Tier::Kprobe, header_flags::BEGUN);
-    let kernel = path::push(w.tail::<Chown>(), read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), task);
+    w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chown, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*chown).result = RESULT_UNKNOWN;
         (*chown).owner = owner as u32;
         (*chown).group = group as u32;
-        (*chown).file.kernel = kernel;
     }
-    w.send::<Chown>();
+    w.finish::<Chown, _>(&ctx);
     0
 }

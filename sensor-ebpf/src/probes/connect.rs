@@ -2,11 +2,9 @@
 
 use crate::{
     emit::{self, Work},
-    kernel::o,
-    read, sock, task,
+    sock, task,
 };
 use aya_ebpf::{
-    EbpfContext,
     macros::{cgroup_sock_addr, kprobe, tracepoint},
     programs::{ProbeContext, SockAddrContext, TracePointContext},
 };
@@ -14,7 +12,7 @@ use sensor_common::{
     EventKind, Tier,
     events::connect::Connect,
     header::header_flags,
-    span::{Addr, RESULT_UNKNOWN, Sock, Span},
+    span::{Addr, RESULT_UNKNOWN, Sock},
 };
 
 /// The call has returned.
@@ -33,7 +31,7 @@ pub fn connect_tp(ctx: TracePointContext) -> u32 {
         (*connect).result = call.ret as i32;
         (*connect).sock = sock;
     }
-    w.send::<Connect>();
+    w.finish::<Connect, _>(&ctx);
     0
 }
 
@@ -53,7 +51,7 @@ pub fn connect_kprobe(ctx: ProbeContext) -> u32 {
         (*connect).result = RESULT_UNKNOWN;
         (*connect).sock = sock;
     }
-    w.send::<Connect>();
+    w.finish::<Connect, _>(&ctx);
     0
 }
 

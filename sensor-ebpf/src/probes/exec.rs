@@ -3,7 +3,9 @@
 use crate::{
     emit::{ExecWork, Work},
     kernel::o,
-    path, read, target, task,
+    path, read,
+    target::{self, at},
+    task,
 };
 use aya_ebpf::{
     helpers::generated::bpf_probe_read_user,
@@ -15,7 +17,7 @@ use sensor_common::{
     EventKind, Header, Tier,
     events::exec::{Exec, exec_flags::*},
     limits::{ARGV_HEAD, ARGV_MAX},
-    span::{Path, Span, Target},
+    span::Span,
 };
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
@@ -51,7 +53,7 @@ fn succeeded(task: u64, bprm: u64, tier: Tier) {
         &mut *exec
     };
     let to = (&raw mut w.rec) as u64 + FRONT;
-    set!(w.tail.len, 0);
+    w.tail.begin();
 
     let file = read::ptr(bprm + o!(O_BPRM_FILE));
     let dentry = read::ptr(file + o!(O_FILE_DENTRY));
@@ -72,15 +74,15 @@ fn succeeded(task: u64, bprm: u64, tier: Tier) {
             flags |= MEMFD;
         }
     }
-    let kernel = path::push_file((to, &mut w.tail), file, task);
+    w.tail.want_file(file, at!(Exec, file.kernel));
     let (filename, interp) = (read::ptr(bprm + o!(O_BPRM_FILENAME)), read::ptr(bprm + o!(O_BPRM_INTERP)));
-    let user = target::push_str((to, &mut w.tail), filename, false);
-    exec.file = Target { kernel, user, base: Path::default() }; // a relative name starts from `cwd`
+    exec.file.user = target::push_str((to, &mut w.tail), filename, false); // a relative name starts from `cwd`
     if interp != filename {
         exec.interpreter = target::push_str((to, &mut w.tail), interp, false);
     }
     let fs = read::ptr(task + o!(O_TASK_FS));
-    exec.cwd = path::push((to, &mut w.tail), read::ptr(fs + o!(O_FS_PWD_MNT)), read::ptr(fs + o!(O_FS_PWD_DENTRY)), task);
+    w.tail.want(read::ptr(fs + o!(O_FS_PWD_MNT)), read::ptr(fs + o!(O_FS_PWD_DENTRY)), at!(Exec, cwd));
+    path::walk((&raw mut w.rec) as u64, FRONT, &mut w.tail, task);
 
     let mm = read::ptr(task + o!(O_TASK_MM));
     let (start, end) = (read::ptr(mm + o!(O_MM_ARG_START)), read::ptr(mm + o!(O_MM_ARG_END)));
@@ -133,16 +135,14 @@ pub fn exec_tp(ctx: TracePointContext) -> u32 {
     let Some(call) = super::call(&ctx, task, EventKind::Exec) else { return 0 };
     let Some(w) = Work::shared(EventKind::Exec) else { return 0 };
     let exec = w.begin::<Exec>(task, Tier::Tracepoint, 0);
-    let (to, t) = w.tail::<Exec>();
     let at = call.nr == crate::arch::nr::EXECVEAT;
     let (dirfd, name) = if at { (call.args[0], call.args[1]) } else { (target::AT_FDCWD, call.args[0]) };
-    let file = target::push_named((to, t), dirfd, name, task);
+    target::named::<Exec>(w, at!(Exec, file), dirfd, name, task);
     // SAFETY: from `begin`.
     unsafe {
         (*exec).result = call.ret as i32;
         (*exec).flags = NO_ARGV;
-        (*exec).file = file;
     }
-    w.send::<Exec>();
+    w.finish::<Exec, _>(&ctx);
     0
 }

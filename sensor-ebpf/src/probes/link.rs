@@ -1,7 +1,14 @@
 //! `link`: the exit of link and linkat; before that `security_path_link(struct dentry *old, const struct path *new_dir, struct dentry *new)`
 //! (CONFIG_SECURITY_PATH).
 
-use crate::{arch::nr, emit::Work, kernel::o, path, read, target, task};
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -18,16 +25,14 @@ pub fn link_tp(ctx: TracePointContext) -> u32 {
         if call.nr == nr::LINK { (target::AT_FDCWD, a[0], target::AT_FDCWD, a[1], 0) } else { (a[0], a[1], a[2], a[3], a[4] as u32) };
     let Some(w) = Work::shared(EventKind::Link) else { return 0 };
     let link = w.begin::<Link>(task, Tier::Tracepoint, 0);
-    let old = target::push_named(w.tail::<Link>(), old_dir, old, task);
-    let new = target::push_named(w.tail::<Link>(), new_dir, new, task);
+    target::named::<Link>(w, at!(Link, old), old_dir, old, task);
+    target::named::<Link>(w, at!(Link, new), new_dir, new, task);
     // SAFETY: from `begin`.
     unsafe {
         (*link).result = call.ret as i32;
         (*link).flags = flags;
-        (*link).old = old;
-        (*link).new = new;
     }
-    w.send::<Link>();
+    w.finish::<Link, _>(&ctx);
     0
 }
 
@@ -39,14 +44,12 @@ pub fn link_kprobe(ctx: ProbeContext) -> u32 {
     let Some(w) = Work::shared(EventKind::Link) else { return 0 };
     let link = w.begin::<Link>(task, Tier::Kprobe, header_flags::BEGUN);
     let mnt = read::ptr(new_dir + o!(O_PATH_MNT));
-    let old = path::push(w.tail::<Link>(), mnt, old, task);
-    let new = path::push(w.tail::<Link>(), mnt, new, task);
+    w.tail.want(mnt, old, at!(Link, old.kernel));
+    w.tail.want(mnt, new, at!(Link, new.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*link).result = RESULT_UNKNOWN;
-        (*link).old.kernel = old;
-        (*link).new.kernel = new;
     }
-    w.send::<Link>();
+    w.finish::<Link, _>(&ctx);
     0
 }

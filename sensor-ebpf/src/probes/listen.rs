@@ -19,6 +19,6 @@ pub fn listen_tp(ctx: TracePointContext) -> u32 {
         (*listen).backlog = call.args[1] as i32;
         (*listen).sock = sock;
     }
-    w.send::<Listen>();
+    w.finish::<Listen, _>(&ctx);
     0
 }

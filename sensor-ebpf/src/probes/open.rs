@@ -5,7 +5,9 @@ use crate::{
     emit::{self, Work},
     filter,
     kernel::o,
-    path, read, target, task,
+    path, read,
+    target::{self, at},
+    task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -68,10 +70,10 @@ fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
     }
     let Some(w) = Work::shared(EventKind::Open) else { return };
     let open = w.begin::<Open>(task, Tier::Tracepoint, 0);
-    let mut target = target::push_named(w.tail::<Open>(), dirfd, name, task);
     if file != 0 {
-        target.kernel = path::push_file(w.tail::<Open>(), file, task);
+        w.tail.want_file(file, at!(Open, file.kernel));
     }
+    target::named::<Open>(w, at!(Open, file), dirfd, name, task);
     // SAFETY: from `begin`.
     let open = unsafe { &mut *open };
     open.result = call.ret as i32;
@@ -80,8 +82,7 @@ fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
     if file != 0 {
         describe(open, file);
     }
-    open.file = target;
-    w.send::<Open>();
+    w.finish::<Open, _>(ctx);
 }
 
 #[inline(always)]
@@ -111,13 +112,12 @@ pub fn open_kprobe(ctx: ProbeContext) -> u32 {
     let task = task::current();
     let Some(w) = Work::shared(EventKind::Open) else { return 0 };
     let open = w.begin::<Open>(task, Tier::Kprobe, header_flags::BEGUN);
-    let kernel = path::push_file(w.tail::<Open>(), file, task);
+    w.tail.want_file(file, at!(Open, file.kernel));
     // SAFETY: from `begin`.
     let open = unsafe { &mut *open };
     open.result = RESULT_UNKNOWN;
     open.flags = flags;
     describe(open, file);
-    open.file.kernel = kernel;
-    w.send::<Open>();
+    w.finish::<Open, _>(&ctx);
     0
 }

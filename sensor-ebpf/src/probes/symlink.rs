@@ -1,7 +1,14 @@
 //! `symlink`: the exit of symlink and symlinkat; before that `security_path_symlink(const struct path *dir, struct dentry *, const char
 //! *old_name)` (CONFIG_SECURITY_PATH).
 
-use crate::{arch::nr, emit::Work, kernel::o, path, read, target, task};
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -18,14 +25,13 @@ pub fn symlink_tp(ctx: TracePointContext) -> u32 {
     let Some(w) = Work::shared(EventKind::Symlink) else { return 0 };
     let symlink = w.begin::<Symlink>(task, Tier::Tracepoint, 0);
     let text = target::push_str(w.tail::<Symlink>(), a[0], true);
-    let link = target::push_named(w.tail::<Symlink>(), dirfd, name, task);
+    target::named::<Symlink>(w, at!(Symlink, link), dirfd, name, task);
     // SAFETY: from `begin`.
     unsafe {
         (*symlink).result = call.ret as i32;
         (*symlink).text = text;
-        (*symlink).link = link;
     }
-    w.send::<Symlink>();
+    w.finish::<Symlink, _>(&ctx);
     0
 }
 
@@ -37,13 +43,12 @@ pub fn symlink_kprobe(ctx: ProbeContext) -> u32 {
     let Some(w) = Work::shared(EventKind::Symlink) else { return 0 };
     let symlink = w.begin::<Symlink>(task, Tier::Kprobe, header_flags::BEGUN);
     let text = target::push_str(w.tail::<Symlink>(), text, false);
-    let link = path::push(w.tail::<Symlink>(), read::ptr(dir + o!(O_PATH_MNT)), dentry, task);
+    w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Symlink, link.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*symlink).result = RESULT_UNKNOWN;
         (*symlink).text = text;
-        (*symlink).link.kernel = link;
     }
-    w.send::<Symlink>();
+    w.finish::<Symlink, _>(&ctx);
     0
 }

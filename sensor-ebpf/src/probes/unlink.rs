@@ -1,7 +1,14 @@
 //! `unlink`: the exit of unlink, unlinkat and rmdir; before that `security_path_unlink` and `security_path_rmdir(const struct path *dir,
 //! struct dentry *)` (CONFIG_SECURITY_PATH).
 
-use crate::{arch::nr, emit::Work, kernel::o, path, read, target, task};
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -22,14 +29,13 @@ pub fn unlink_tp(ctx: TracePointContext) -> u32 {
     };
     let Some(w) = Work::shared(EventKind::Unlink) else { return 0 };
     let unlink = w.begin::<Unlink>(task, Tier::Tracepoint, 0);
-    let file = target::push_named(w.tail::<Unlink>(), dirfd, name, task);
+    target::named::<Unlink>(w, at!(Unlink, file), dirfd, name, task);
     // SAFETY: from `begin`.
     unsafe {
         (*unlink).result = call.ret as i32;
         (*unlink).flags = flags;
-        (*unlink).file = file;
     }
-    w.send::<Unlink>();
+    w.finish::<Unlink, _>(&ctx);
     0
 }
 
@@ -53,12 +59,11 @@ fn begun(ctx: &ProbeContext, flags: u32) {
     let task = task::current();
     let Some(w) = Work::shared(EventKind::Unlink) else { return };
     let unlink = w.begin::<Unlink>(task, Tier::Kprobe, header_flags::BEGUN);
-    let kernel = path::push(w.tail::<Unlink>(), read::ptr(dir + o!(O_PATH_MNT)), dentry, task);
+    w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Unlink, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*unlink).result = RESULT_UNKNOWN;
         (*unlink).flags = flags;
-        (*unlink).file.kernel = kernel;
     }
-    w.send::<Unlink>();
+    w.finish::<Unlink, _>(ctx);
 }

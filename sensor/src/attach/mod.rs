@@ -10,7 +10,7 @@ pub mod object;
 use crate::collect::{Losses, Progress, Source, SourceError};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf},
+    maps::{HashMap as BpfHashMap, MapData, PerCpuArray, ProgramArray, RingBuf},
     programs::{CgroupAttachMode, Program},
 };
 use sensor_common::{
@@ -91,6 +91,8 @@ pub struct Attached {
     verdicts: Vec<Verdict>,
     last: HashMap<(EventKind, Reason), u64>,
     programs: Vec<(&'static str, EventKind)>,
+    /// Kept open: the kernel empties a program array when its last user-space reference goes.
+    _walkers: Vec<ProgramArray<MapData>>,
 }
 
 const RINGS: [(RingClass, &str); 3] =
@@ -178,6 +180,7 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         verdicts: Vec::new(),
         last: HashMap::new(),
         programs: Vec::new(),
+        _walkers: Vec::new(),
     };
     attached.attach_all(options)?;
     Ok(attached)
@@ -194,6 +197,10 @@ impl Attached {
             scope
                 .spawn(|| {
                     let tracefs = provide_tracefs();
+                    self.load_walker("walker_tp", "WALKER_TP")?;
+                    if kprobes {
+                        self.load_walker("walker_kprobe", "WALKER_KPROBE")?;
+                    }
                     for slot in hooks::SLOTS {
                         let mut verdict = Verdict { slot, tier: None, failures: Vec::new() };
                         for alternative in slot.alternatives {
@@ -228,6 +235,27 @@ impl Attached {
                 .join()
                 .unwrap_or_else(|_| Err(AttachError::Load("the attaching thread died".to_owned())))
         })
+    }
+
+    /// Loads the program that ends all programs of its type, and puts it where they jump to.
+    fn load_walker(&mut self, program: &str, array: &str) -> Result<(), AttachError> {
+        let error = |e: &dyn std::error::Error| AttachError::Load(format!("{program}: {}", chain(e)));
+        let map = self.ebpf.take_map(array).ok_or_else(|| AttachError::Load(format!("the embedded object has no map {array}")))?;
+        let mut map: ProgramArray<MapData> = map.try_into().map_err(|e| error(&e))?;
+        let fd = match self.ebpf.program_mut(program) {
+            Some(Program::TracePoint(p)) => {
+                p.load().map_err(|e| error(&e))?;
+                p.fd().map_err(|e| error(&e))?
+            }
+            Some(Program::KProbe(p)) => {
+                p.load().map_err(|e| error(&e))?;
+                p.fd().map_err(|e| error(&e))?
+            }
+            _ => return Err(AttachError::Load(format!("the embedded object has no program {program}"))),
+        };
+        map.set(0, fd, 0).map_err(|e| error(&e))?;
+        self._walkers.push(map);
+        Ok(())
     }
 
     fn attach_alternative(&mut self, alternative: &hooks::Alternative, btf: &aya::Btf) -> Result<(), String> {

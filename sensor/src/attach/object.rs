@@ -1,17 +1,17 @@
-//! The kernel programs as they were embedded at build time.
+//! The kernel programs, as they were compiled into this binary. Says nothing of whether the kernel takes them.
 
-/// aya-obj wants the object file aligned as its 64-bit headers are.
+/// An ELF file is read in place: its headers want 8-byte alignment.
+#[cfg(sensor_bpf_object)]
 #[repr(C, align(8))]
-#[cfg(bpf_object)]
 struct Aligned<T: ?Sized>(T);
 
-/// The ELF object, or `None` if this binary was built without it (see `build.rs`).
+#[cfg(sensor_bpf_object)]
+static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/sensor.bpf.o")));
+
+/// The ELF object with all kernel programs, 8-byte aligned. `None` if this binary was built without them: see `sensor/build.rs`.
 pub fn object() -> Option<&'static [u8]> {
-    #[cfg(bpf_object)]
-    {
-        static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("SENSOR_BPF_OBJECT")));
-        Some(&OBJECT.0)
-    }
-    #[cfg(not(bpf_object))]
+    #[cfg(sensor_bpf_object)]
+    return Some(&OBJECT.0);
+    #[cfg(not(sensor_bpf_object))]
     None
 }
