@@ -1,2 +1,6 @@
-//! Placeholder.
-fn main() {}
+//! Tasks of this repository.
+mod codegen;
+
+fn main() -> anyhow::Result<()> {
+    codegen::run(false)
+}
