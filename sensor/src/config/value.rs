@@ -205,13 +205,9 @@ impl std::str::FromStr for Listen {
         if text == "none" {
             return Ok(Self(None));
         }
-        let unix = text.strip_prefix("unix:").map_or(text.starts_with('/') || text.starts_with("./"), |path| !path.is_empty());
-        let tcp = |rest: &str| rest.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        let rest = text.strip_prefix("http://").unwrap_or(text);
-        if unix || (!rest.contains('/') && tcp(rest)) {
-            Ok(Self(Some(text.to_owned())))
-        } else {
-            Err(format!("{text:?} is no address, {} expected", Self::accepts()))
+        match text.parse::<crate::sink::grpc::Address>() {
+            Ok(_) => Ok(Self(Some(text.to_owned()))),
+            Err(_) => Err(format!("{text:?} is no address, {} expected", Self::accepts())),
         }
     }
 }

@@ -152,7 +152,8 @@ fn a_recording_gives_the_events_that_the_live_run_gave() {
     let mut live = stages(Script::new(records.chunks(7).map(<[_]>::to_vec)));
     context.iter().cloned().for_each(|c| live.enricher.learn(c));
     let mut first = Shown::default();
-    run(&mut live, &mut first, Time::Records, None, &Stop::default());
+    let (_, end) = run(&mut live, &mut first, Time::Records, None, &Stop::default());
+    assert!(end.is_ok());
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r");
     let mut writer = Writer::create(&path, &Host::this(), &context).unwrap();
