@@ -4,13 +4,19 @@
 
 pub mod app;
 pub mod attach;
+pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod enrich;
 pub mod events;
 pub mod finding;
 pub mod process;
+pub mod proto;
 pub mod score;
 pub mod sink;
 pub mod telemetry;
 pub mod text;
+
+// Test data is written with the crate's outside name, because the tests package uses it, too.
+#[cfg(test)]
+extern crate self as sensor;
