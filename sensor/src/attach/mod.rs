@@ -7,7 +7,7 @@ pub mod features;
 pub mod hooks;
 pub mod object;
 
-use crate::collect::{Progress, Source, SourceError};
+use crate::collect::{Losses, Progress, Source, SourceError};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap as BpfHashMap, MapData, PerCpuArray, ProgramArray, RingBuf},
@@ -263,13 +263,7 @@ impl Attached {
             if let Err(e) = self.attach_program(name, points, btf) {
                 // Half an alternative is none: what it has attached so far goes again.
                 for (name, _) in alternative.programs.iter().take(i + 1) {
-                    match self.ebpf.program_mut(name) {
-                        Some(Program::KProbe(p)) => drop(p.unload()),
-                        Some(Program::TracePoint(p)) => drop(p.unload()),
-                        Some(Program::BtfTracePoint(p)) => drop(p.unload()),
-                        Some(Program::CgroupSockAddr(p)) => drop(p.unload()),
-                        _ => {}
-                    }
+                    unload(&mut self.ebpf, name);
                 }
                 return Err(e);
             }
@@ -370,9 +364,10 @@ impl Attached {
         });
         misses.sum()
     }
+}
 
-    /// What was lost since the last call.
-    pub fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
+impl Losses for Attached {
+    fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
         let now = self.counters();
         now.into_iter()
             .filter(|(_, reason, _)| reason.is_loss())
@@ -381,6 +376,16 @@ impl Attached {
                 n.checked_sub(last).filter(|new| *new > 0).map(|new| (kind, reason, new))
             })
             .collect()
+    }
+
+    fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
+        self.counters().into_iter().filter(|(_, reason, _)| !reason.is_loss() && *reason != Reason::Sent).collect()
+    }
+
+    fn detach(&mut self) {
+        for name in self.programs.iter().map(|(name, _)| *name) {
+            unload(&mut self.ebpf, name);
+        }
     }
 }
 
@@ -398,6 +403,18 @@ impl Source for Attached {
         }
         Ok(Progress::Open)
     }
+}
+
+/// Detaches and unloads a program; one that is not loaded is left alone.
+fn unload(ebpf: &mut Ebpf, name: &str) {
+    // The only error is that it is not loaded.
+    let _ = match ebpf.program_mut(name) {
+        Some(Program::KProbe(p)) => p.unload(),
+        Some(Program::TracePoint(p)) => p.unload(),
+        Some(Program::BtfTracePoint(p)) => p.unload(),
+        Some(Program::CgroupSockAddr(p)) => p.unload(),
+        _ => Ok(()),
+    };
 }
 
 /// An error with its causes, in one line.
