@@ -37,6 +37,9 @@ pub mod header_flags {
     pub const BEGUN: u8 = 1;
     /// The task does not run for a user program (an io_uring worker or another kernel thread).
     pub const KERNEL_THREAD: u8 = 2;
+    /// Made by the collector from a [`BEGUN`] record and the record of its result: strings and addresses that the first one had are the
+    /// kernel's copies. Never comes from the kernel.
+    pub const JOINED: u8 = 4;
 }
 
 /// The acting task, from `task_struct` and its `cred` as they were when the program ran. 120 bytes.

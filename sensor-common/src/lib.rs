@@ -10,6 +10,7 @@ pub mod decode;
 pub mod events;
 pub mod header;
 pub mod limits;
+pub mod offsets;
 pub mod span;
 pub mod stats;
 

@@ -1,6 +1,23 @@
 //! Stage 2: owned, typed events, and the fields that rules and outputs read from them.
 
+pub mod accept;
+pub mod bind;
+pub mod chmod;
+pub mod chown;
+pub mod connect;
+pub mod convert;
+pub mod exec;
+pub mod exit;
 pub mod field;
+pub mod fork;
+pub mod link;
+pub mod listen;
+pub mod loss;
+pub mod open;
+pub mod rename;
+pub mod strings;
+pub mod symlink;
+pub mod unlink;
 
 use crate::{process::Process, text::Text};
 pub use field::{Field, Value};

@@ -1,0 +1,72 @@
+//! What depends on the processor: system call numbers and where the arguments of the current call are. x86-64 only, so far.
+
+use crate::{kernel::o, read};
+
+/// Numbers of the calls that probes tell apart (arch/x86/entry/syscalls/syscall_64.tbl).
+pub mod nr {
+    #![allow(missing_docs)]
+    pub const OPEN: u64 = 2;
+    pub const RENAME: u64 = 82;
+    pub const RMDIR: u64 = 84;
+    pub const CREAT: u64 = 85;
+    pub const LINK: u64 = 86;
+    pub const UNLINK: u64 = 87;
+    pub const SYMLINK: u64 = 88;
+    pub const CHMOD: u64 = 90;
+    pub const FCHMOD: u64 = 91;
+    pub const CHOWN: u64 = 92;
+    pub const FCHOWN: u64 = 93;
+    pub const LCHOWN: u64 = 94;
+    pub const OPENAT: u64 = 257;
+    pub const RENAMEAT2: u64 = 316;
+    pub const EXECVEAT: u64 = 322;
+    pub const OPENAT2: u64 = 437;
+}
+
+/// `struct pt_regs` from r10 on, as the entry code of the kernel leaves it (arch/x86/include/asm/ptrace.h); unchanged since 2.6.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Regs {
+    r10: u64,
+    r9: u64,
+    r8: u64,
+    ax: u64,
+    cx: u64,
+    dx: u64,
+    si: u64,
+    di: u64,
+    orig_ax: u64,
+}
+
+const THREAD_SIZE: u64 = 16384;
+const PT_REGS_SIZE: u64 = 168;
+const PT_REGS_R10: u64 = 56;
+/// TOP_OF_KERNEL_STACK_PADDING of kernels built with CONFIG_X86_FRED (since 6.9).
+const FRED_PADDING: u64 = 16;
+
+/// A system call that has just returned: number, result, arguments as the caller passed them in registers.
+#[derive(Clone, Copy)]
+pub struct Call {
+    /// Number.
+    pub nr: u64,
+    /// Result, or a negative errno.
+    pub ret: i64,
+    /// The six arguments.
+    pub args: [u64; 6],
+}
+
+impl Call {
+    /// The current task's call, from the registers at the bottom of its kernel stack; `None` if they do not belong to call `nr`.
+    #[inline(always)]
+    pub fn current(task: u64, nr: u64, ret: i64) -> Option<Self> {
+        let top = read::ptr(task + o!(O_TASK_STACK)) + THREAD_SIZE - PT_REGS_SIZE + PT_REGS_R10;
+        let mut r: Regs = read::kernel(Regs::default(), top);
+        if r.orig_ax != nr {
+            r = read::kernel(Regs::default(), top - FRED_PADDING);
+            if r.orig_ax != nr {
+                return None;
+            }
+        }
+        Some(Self { nr, ret, args: [r.di, r.si, r.dx, r.r10, r.r8, r.r9] })
+    }
+}

@@ -1,0 +1,357 @@
+//! Rings, counters and the work areas: the only place that sends. Every early end is counted by kind and reason.
+
+use crate::{kernel::o, path, read, task};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::bpf_ringbuf_output,
+    macros::{kprobe, map, tracepoint},
+    maps::{Array, PerCpuArray, ProgramArray, RingBuf},
+    programs::{ProbeContext, TracePointContext},
+};
+use core::{ffi::c_void, mem::size_of};
+use sensor_common::{
+    EventKind, Header, RingClass, Tier, Wire,
+    stats::{self, Reason},
+};
+
+/// The reader is not woken for each record (that costs 2 to 14 µs): it looks by itself every few milliseconds.
+const BPF_RB_NO_WAKEUP: u64 = 1;
+
+// Sizes are set by the collector from the configuration.
+#[map]
+static RING_CRITICAL: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+#[map]
+static RING_NETWORK: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+#[map]
+static RING_FILE: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+#[map]
+static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(stats::SLOTS, 0);
+
+#[inline(always)]
+fn ring(kind: EventKind) -> &'static RingBuf {
+    match kind.class() {
+        RingClass::Critical => &RING_CRITICAL,
+        RingClass::Network => &RING_NETWORK,
+        RingClass::File => &RING_FILE,
+    }
+}
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub fn count(kind: EventKind, reason: Reason) {
+    count_slot(stats::slot(kind, reason));
+}
+
+#[inline(always)]
+fn count_slot(slot: u32) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(slot) {
+        // SAFETY: a slot of this CPU. A run that interrupts this one between load and store can lose an increment; both are then
+        // runs on a CPU where `recursion_misses` is looked at as well.
+        unsafe { *slot += 1 }
+    }
+}
+
+/// Sends a record without a tail, built in place in its ring.
+#[inline(always)]
+pub fn fixed<P: Wire>(task: u64, tier: Tier, flags: u8, payload: P) {
+    #[repr(C)]
+    struct Fixed<P> {
+        header: Header,
+        payload: P,
+    }
+    let Some(mut slot) = ring(P::KIND).reserve::<Fixed<P>>(0) else { return count(P::KIND, Reason::RingFull) };
+    let rec = slot.as_mut_ptr();
+    // SAFETY: `rec` points to a reservation of exactly this type; every byte of it is written before it is submitted.
+    unsafe {
+        task::header(&raw mut (*rec).header, task, P::KIND, tier, flags);
+        (*rec).header.len = size_of::<Fixed<P>>() as u32;
+        (&raw mut (*rec).payload).write(payload);
+    }
+    slot.submit(BPF_RB_NO_WAKEUP);
+    count(P::KIND, Reason::Sent);
+}
+
+/// Bytes before the tail: header and the largest payload.
+pub const FRONT: usize = 512;
+/// Largest tail but for argv: four paths.
+pub const TAIL: usize = 16384;
+
+/// Where a record with a tail is put together.
+///
+/// A work area belongs to one run at a time. Programs called from `trace_call_bpf` (perf tracepoints and kprobes) exclude each other on a
+/// CPU by the kernel's `bpf_prog_active`, so all of them share one area per CPU; a `tp_btf` program excludes only itself
+/// (`prog->active`) and needs one of its own. The price on preemptible kernels: the excluded run does not happen (`recursion_misses`).
+#[repr(C)]
+pub struct Work {
+    /// Bytes of header and payload.
+    pub front: u64,
+    /// State of the tail.
+    pub tail: Tail,
+    /// Header, payload, tail. The last 4096 bytes are what the verifier believes a string could need behind the largest tail.
+    pub rec: [u8; FRONT + TAIL + 4096],
+}
+
+/// What is known of a record's tail while it grows. Paths are walked last, see `path.rs`.
+#[repr(C)]
+pub struct Tail {
+    /// Its length so far.
+    pub len: u64,
+    /// Number of paths to walk, at most [`WALKS`].
+    pub wanted: u64,
+    /// Which of them is walked now.
+    pub walk: u64,
+    /// Where the walk is.
+    pub mnt: u64,
+    /// Where the walk is.
+    pub dentry: u64,
+    /// Root of `mnt`; 0 before the first step.
+    pub mnt_root: u64,
+    /// First byte of the path in `back`.
+    pub cursor: u64,
+    /// [`sensor_common::span::path_flags`] of the path.
+    pub flags: u32,
+    pad: u32,
+    /// What to walk, and where in the record the [`sensor_common::Path`] goes.
+    pub walks: [Walk; WALKS],
+    /// A path is built here from its end: from byte 4096 downwards; the rest is room for a last name of 255 bytes as the verifier sees it.
+    pub back: [u8; 4096 + 256],
+}
+
+/// Most paths in a record: `rename` with two relative names.
+pub const WALKS: usize = 4;
+
+/// A path to walk.
+#[repr(C)]
+pub struct Walk {
+    /// `struct vfsmount *`
+    pub mnt: u64,
+    /// `struct dentry *`
+    pub dentry: u64,
+    /// Byte offset of the `Path` in the record.
+    pub at: u64,
+}
+
+impl Tail {
+    /// Empty.
+    #[inline(always)]
+    pub fn begin(&mut self) {
+        set!(self.len, 0);
+        set!(self.wanted, 0);
+        set!(self.walk, 0);
+        set!(self.mnt_root, 0);
+    }
+
+    /// Asks for the path of `(mnt, dentry)`, to go into the `Path` at byte `at` of the record.
+    #[inline(always)]
+    pub fn want(&mut self, mnt: u64, dentry: u64, at: usize) {
+        let n = mask!(get!(self.wanted), 3);
+        // SAFETY: an element of `walks`, by the mask.
+        unsafe { (&raw mut self.walks).cast::<Walk>().add(n as usize).write_volatile(Walk { mnt, dentry, at: at as u64 }) };
+        set!(self.wanted, n + 1);
+    }
+
+    /// Asks for the path of an open file.
+    #[inline(always)]
+    pub fn want_file(&mut self, file: u64, at: usize) {
+        self.want(read::ptr(file + o!(O_FILE_MNT)), read::ptr(file + o!(O_FILE_DENTRY)), at);
+    }
+}
+
+#[map]
+static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
+
+impl Work {
+    /// This CPU's area, for programs called from `trace_call_bpf` only.
+    #[inline(always)]
+    pub fn shared(kind: EventKind) -> Option<&'static mut Work> {
+        match WORK.get_ptr_mut(0) {
+            // SAFETY: exclusive, see `Work`.
+            Some(w) => Some(unsafe { &mut *w }),
+            None => {
+                count(kind, Reason::NoWorkArea);
+                None
+            }
+        }
+    }
+
+    /// Begins a record: header and an all-zero payload, which is returned.
+    #[inline(always)]
+    pub fn begin<P: Wire>(&mut self, task: u64, tier: Tier, flags: u8) -> *mut P {
+        const { assert!(size_of::<Header>() + size_of::<P>() <= FRONT) };
+        let header = (&raw mut self.rec).cast::<Header>();
+        // SAFETY: `rec` begins with room for FRONT bytes and is aligned to 8 (three u64 before it in a map value).
+        let payload = unsafe { header.add(1).cast::<P>() };
+        // SAFETY: as above; all-zero is a value of every payload (zerocopy::FromBytes).
+        unsafe {
+            task::header(header, task, P::KIND, tier, flags);
+            core::ptr::write_bytes(payload, 0, 1);
+        }
+        self.tail.begin();
+        payload
+    }
+
+    /// Where the tail of a `P` record begins, as an address, and its state.
+    #[inline(always)]
+    pub fn tail<P>(&mut self) -> (u64, &mut Tail) {
+        ((&raw mut self.rec) as u64 + (size_of::<Header>() + size_of::<P>()) as u64, &mut self.tail)
+    }
+
+    /// The `Path` at byte `at` of the record.
+    #[inline(always)]
+    pub fn path(&mut self, at: usize) -> *mut sensor_common::Path {
+        ((&raw mut self.rec) as u64 + at as u64) as *mut sensor_common::Path
+    }
+
+    /// Walks the wanted paths and sends the record: the end of every program that uses the shared area. A tail call, so that the verifier
+    /// looks at the walk once for each program type and not once for each probe.
+    #[inline(always)]
+    pub fn finish<P: Wire, C: Finish>(&mut self, ctx: &C) {
+        set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
+        // SAFETY: the array holds a program of this context's type, or nothing.
+        unsafe {
+            let _ = C::walker().tail_call(ctx, 0);
+        }
+        count(P::KIND, Reason::NoWorkArea);
+    }
+}
+
+/// Contexts of programs that may use the shared work area.
+pub trait Finish: EbpfContext {
+    /// The array whose only element walks and sends.
+    fn walker() -> &'static ProgramArray;
+}
+
+#[map]
+static WALKER_TP: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+static WALKER_KPROBE: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+impl Finish for TracePointContext {
+    #[inline(always)]
+    fn walker() -> &'static ProgramArray {
+        &WALKER_TP
+    }
+}
+
+impl Finish for ProbeContext {
+    #[inline(always)]
+    fn walker() -> &'static ProgramArray {
+        &WALKER_KPROBE
+    }
+}
+
+/// Tail of all tracepoint programs.
+#[tracepoint]
+pub fn walker_tp(_: TracePointContext) -> u32 {
+    walk_and_send();
+    0
+}
+
+/// Tail of all kprobe programs.
+#[kprobe]
+pub fn walker_kprobe(_: ProbeContext) -> u32 {
+    walk_and_send();
+    0
+}
+
+#[inline(always)]
+fn walk_and_send() {
+    let Some(w) = WORK.get_ptr_mut(0) else { return };
+    // SAFETY: still the run that has filled it, see `Work`.
+    let w = unsafe { &mut *w };
+    let rec = (&raw mut w.rec) as u64;
+    let front = mask!(get!(w.front), 511);
+    path::walk(rec, front, &mut w.tail, task::current());
+    let len = mask!(get!(w.front), 511) + mask!(get!(w.tail.len), 16383);
+    let header = rec as *mut Header;
+    // SAFETY: `rec` begins with a header; the helper copies at most FRONT + TAIL bytes of it.
+    let (kind, failed) = unsafe {
+        (*header).len = len as u32;
+        let kind = (&raw const (*header).kind).read_volatile();
+        let ring = if kind < FIRST_NETWORK {
+            &RING_CRITICAL
+        } else if kind < FIRST_FILE {
+            &RING_NETWORK
+        } else {
+            &RING_FILE
+        };
+        (kind, output(ring, rec, len))
+    };
+    count_slot(u32::from(kind) * Reason::ALL.len() as u32 + if failed { Reason::RingFull } else { Reason::Sent } as u32);
+}
+
+// The registry numbers events by class, so that a number tells the ring; checked here.
+const FIRST_NETWORK: u16 = 16;
+const FIRST_FILE: u16 = 32;
+const _: () = {
+    let mut i = 0;
+    while i < EventKind::ALL.len() {
+        let kind = EventKind::ALL[i];
+        let by_number = if (kind as u16) < FIRST_NETWORK || matches!(kind, EventKind::Loss) {
+            RingClass::Critical
+        } else if (kind as u16) < FIRST_FILE {
+            RingClass::Network
+        } else {
+            RingClass::File
+        };
+        assert!(by_number as u8 == kind.class() as u8);
+        i += 1;
+    }
+};
+
+/// Copies `len` bytes at `rec` into a ring; true if it had no room.
+///
+/// # Safety
+/// `rec` is a map value of at least `len` bytes.
+#[inline(always)]
+unsafe fn output(ring: &'static RingBuf, rec: u64, len: u64) -> bool {
+    let ring = core::ptr::from_ref(ring).cast_mut().cast::<c_void>();
+    // SAFETY: by the caller.
+    unsafe { bpf_ringbuf_output(ring, rec as *mut c_void, len, BPF_RB_NO_WAKEUP) < 0 }
+}
+
+/// Largest exec record: front, four paths, argv; a power of two for the verifier, and twice as large as what is ever used.
+pub const EXEC_REC: usize = 131072;
+
+/// Where an exec record is put together: more than a per-CPU array can hold (32 KiB), so a plain array with an element per possible CPU.
+#[repr(C)]
+pub struct ExecWork {
+    /// argv bytes so far.
+    pub done: u64,
+    /// Pages of argv that could not be read.
+    pub holes: u32,
+    pad: u32,
+    /// State of the tail: the paths; argv comes last.
+    pub tail: Tail,
+    /// Header, payload, tail.
+    pub rec: [u8; EXEC_REC + 8192],
+}
+
+#[map]
+static EXEC_WORK: Array<ExecWork> = Array::with_max_entries(1, 0);
+
+impl ExecWork {
+    /// This CPU's area, for the one exec program that is loaded.
+    #[inline(always)]
+    pub fn own() -> Option<&'static mut ExecWork> {
+        // SAFETY: a helper without arguments.
+        let cpu = unsafe { aya_ebpf::helpers::bpf_get_smp_processor_id() };
+        match EXEC_WORK.get_ptr_mut(cpu) {
+            // SAFETY: exclusive, see `Work`.
+            Some(w) => Some(unsafe { &mut *w }),
+            None => {
+                count(EventKind::Exec, Reason::NoWorkArea);
+                None
+            }
+        }
+    }
+
+    /// Sends `len` bytes of `rec`.
+    #[inline(always)]
+    pub fn send(&mut self, len: u64) {
+        let len = mask!(len, 131071);
+        // SAFETY: at most EXEC_REC bytes of a map value that is larger.
+        let failed = unsafe { output(&RING_CRITICAL, (&raw mut self.rec) as u64, len) };
+        count(EventKind::Exec, if failed { Reason::RingFull } else { Reason::Sent });
+    }
+}

@@ -1,0 +1,29 @@
+//! `accept`: the exit of accept and accept4. The address comes from the new descriptor's socket, so the caller cannot change it.
+
+use crate::{emit::Work, sock, task};
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+use sensor_common::{EventKind, Tier, events::accept::Accept, span::Sock};
+
+const EAGAIN: i64 = 11;
+
+/// The call has returned. A non-blocking accept that found nobody is no event.
+#[tracepoint]
+pub fn accept_tp(ctx: TracePointContext) -> u32 {
+    let (_, ret) = super::exit_args(&ctx);
+    if ret == -EAGAIN {
+        return 0;
+    }
+    let task = task::current();
+    let Some(call) = super::call(&ctx, task, EventKind::Accept) else { return 0 };
+    let Some(w) = Work::shared(EventKind::Accept) else { return 0 };
+    let accept = w.begin::<Accept>(task, Tier::Tracepoint, 0);
+    let fd = if ret >= 0 { ret as u64 } else { call.args[0] };
+    let socket = sock::of(task, fd);
+    // SAFETY: from `begin`.
+    unsafe {
+        (*accept).result = call.ret as i32;
+        (*accept).sock = if socket == 0 { Sock { fd: fd as u32, ..Sock::default() } } else { sock::describe(socket, fd) };
+    }
+    w.finish::<Accept, _>(&ctx);
+    0
+}

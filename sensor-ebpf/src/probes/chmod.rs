@@ -1,0 +1,60 @@
+//! `chmod`: the exit of chmod, fchmod, fchmodat and fchmodat2; before that `security_path_chmod(const struct path *, umode_t)`
+//! (CONFIG_SECURITY_PATH).
+
+use crate::{
+    arch::nr,
+    emit::Work,
+    kernel::o,
+    read,
+    target::{self, at},
+    task,
+};
+use aya_ebpf::{
+    macros::{kprobe, tracepoint},
+    programs::{ProbeContext, TracePointContext},
+};
+use sensor_common::{EventKind, Tier, events::chmod::Chmod, header::header_flags, span::RESULT_UNKNOWN};
+
+/// The call has returned.
+#[tracepoint]
+pub fn chmod_tp(ctx: TracePointContext) -> u32 {
+    let task = task::current();
+    let Some(call) = super::call(&ctx, task, EventKind::Chmod) else { return 0 };
+    let a = call.args;
+    let (dirfd, name, mode) = match call.nr {
+        nr::CHMOD => (target::AT_FDCWD, a[0], a[1]),
+        nr::FCHMOD => (a[0], 0, a[1]),
+        _ => (a[0], a[1], a[2]),
+    };
+    let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
+    let chmod = w.begin::<Chmod>(task, Tier::Tracepoint, 0);
+    if call.nr == nr::FCHMOD {
+        target::of_fd(w, at!(Chmod, file), dirfd, task);
+    } else {
+        target::named::<Chmod>(w, at!(Chmod, file), dirfd, name, task);
+    }
+    // SAFETY: from `begin`.
+    unsafe {
+        (*chmod).result = call.ret as i32;
+        (*chmod).mode = mode as u32 & 0o7777;
+    }
+    w.finish::<Chmod, _>(&ctx);
+    0
+}
+
+/// Bits are about to be set.
+#[kprobe]
+pub fn chmod_kprobe(ctx: ProbeContext) -> u32 {
+    let (Some(path), Some(mode)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
+    let task = task::current();
+    let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
+    let chmod = w.begin::<Chmod>(task, Tier::Kprobe, header_flags::BEGUN);
+    w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chmod, file.kernel));
+    // SAFETY: from `begin`.
+    unsafe {
+        (*chmod).result = RESULT_UNKNOWN;
+        (*chmod).mode = mode as u32 & 0o7777;
+    }
+    w.finish::<Chmod, _>(&ctx);
+    0
+}

@@ -1,0 +1,19 @@
+//! `exit`: `sched_process_exit(struct task_struct *task, ...)`, since 2.6, by the last thread of a process.
+
+use crate::{emit, kernel::o, read};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use sensor_common::{Tier, events::exit::Exit};
+
+/// The current task ends; a record if no other thread of its process is left (`signal->live`, counted down before this tracepoint).
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn exit_tp_btf(ctx: BtfTracePointContext) -> i32 {
+    let task: u64 = ctx.arg(0);
+    let signal = read::ptr(task + o!(O_TASK_SIGNAL));
+    if read::word(signal + o!(O_SIGNAL_LIVE)) == 0 {
+        // exit_group and fatal signals put the status of the whole group into signal_struct; a plain exit of the only thread does not.
+        let group = read::word(signal + o!(O_SIGNAL_EXIT_CODE));
+        let status = if group != 0 { group } else { read::word(task + o!(O_TASK_EXIT_CODE)) };
+        emit::fixed(task, Tier::BtfTracepoint, 0, Exit { status, pad: 0 });
+    }
+    0
+}

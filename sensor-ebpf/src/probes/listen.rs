@@ -1,0 +1,24 @@
+//! `listen`: the exit of listen. Everything it says comes from the kernel's socket and from registers, which the caller cannot change.
+
+use crate::{emit::Work, sock, task};
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+use sensor_common::{EventKind, Tier, events::listen::Listen, span::Sock};
+
+/// The call has returned.
+#[tracepoint]
+pub fn listen_tp(ctx: TracePointContext) -> u32 {
+    let task = task::current();
+    let Some(call) = super::call(&ctx, task, EventKind::Listen) else { return 0 };
+    let Some(w) = Work::shared(EventKind::Listen) else { return 0 };
+    let listen = w.begin::<Listen>(task, Tier::Tracepoint, 0);
+    let socket = sock::of(task, call.args[0]);
+    let sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
+    // SAFETY: from `begin`.
+    unsafe {
+        (*listen).result = call.ret as i32;
+        (*listen).backlog = call.args[1] as i32;
+        (*listen).sock = sock;
+    }
+    w.finish::<Listen, _>(&ctx);
+    0
+}

@@ -1,0 +1,86 @@
+//! Sockets: from the kernel's `struct socket` and `struct sock` to a [`Sock`], and the caller's address into the tail.
+
+use crate::{emit::Tail, kernel::o, path, read};
+use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
+use core::ffi::c_void;
+use sensor_common::{
+    offsets::ABSENT,
+    span::{Addr, Sock, Span},
+};
+
+/// AF_INET
+pub const AF_INET: u16 = 2;
+/// AF_INET6
+pub const AF_INET6: u16 = 10;
+
+const S_IFMT: u16 = 0o170000;
+const S_IFSOCK: u16 = 0o140000;
+
+/// `struct socket` behind a descriptor, 0 if it is none.
+#[inline(always)]
+pub fn of(task: u64, fd: u64) -> u64 {
+    let file = path::file_of(task, fd & 0xffff_ffff);
+    if file == 0 {
+        return 0;
+    }
+    let mode: u16 = read::kernel(0, read::ptr(file + o!(O_FILE_INODE)) + o!(O_INODE_MODE));
+    if mode & S_IFMT != S_IFSOCK { 0 } else { read::ptr(file + o!(O_FILE_PRIVATE)) }
+}
+
+/// Both ends, family, type and protocol of a `struct socket`.
+#[inline(always)]
+pub fn describe(socket: u64, fd: u64) -> Sock {
+    let sk = read::ptr(socket + o!(O_SOCKET_SK));
+    let mut s = Sock { fd: fd as u32, kind: read::kernel(0, socket + o!(O_SOCKET_TYPE)), ..Sock::default() };
+    if sk == 0 {
+        return s;
+    }
+    s.family = read::kernel(0, sk + o!(O_SK_FAMILY));
+    s.protocol = read::kernel(0, sk + o!(O_SK_PROTOCOL));
+    if s.family == AF_INET {
+        s.remote.family = AF_INET;
+        s.local.family = AF_INET;
+        put4(&mut s.remote, read::kernel([0; 4], sk + o!(O_SK_DADDR)));
+        put4(&mut s.local, read::kernel([0; 4], sk + o!(O_SK_RCV_SADDR)));
+    } else if s.family == AF_INET6 && o!(O_SK_V6_DADDR) != ABSENT as u64 {
+        s.remote.family = AF_INET6;
+        s.local.family = AF_INET6;
+        s.remote.ip = read::kernel([0; 16], sk + o!(O_SK_V6_DADDR));
+        s.local.ip = read::kernel([0; 16], sk + o!(O_SK_V6_RCV_SADDR));
+    } else {
+        return s;
+    }
+    s.remote.port = u16::from_be(read::kernel(0, sk + o!(O_SK_DPORT)));
+    s.local.port = read::kernel(0, sk + o!(O_SK_NUM)); // host order in the kernel, too
+    s
+}
+
+#[inline(always)]
+fn put4(a: &mut Addr, ip: [u8; 4]) {
+    a.ip[0] = ip[0];
+    a.ip[1] = ip[1];
+    a.ip[2] = ip[2];
+    a.ip[3] = ip[3];
+}
+
+/// Appends a `struct sockaddr` of `len` bytes (at most 127 are taken); `user` says in which memory it is.
+#[inline(always)]
+pub fn push_sockaddr((to, t): (u64, &mut Tail), addr: u64, len: u64, user: bool) -> Span {
+    let at = mask!(get!(t.len), 16383);
+    let len = if len > 127 { 127 } else { len };
+    let n = mask!(len, 127);
+    let to = (to + at) as *mut c_void;
+    // SAFETY: the tail has 4096 bytes behind its largest length; the helpers check `addr`.
+    let failed = unsafe {
+        if user {
+            bpf_probe_read_user(to, n as u32, addr as *const c_void)
+        } else {
+            bpf_probe_read_kernel(to, n as u32, addr as *const c_void)
+        }
+    } < 0;
+    if failed || addr == 0 {
+        return Span { off: at as u32, len: 0 };
+    }
+    set!(t.len, at + n);
+    Span { off: at as u32, len: n as u32 }
+}
