@@ -23,8 +23,11 @@ fn lines() -> Vec<(Item, Value)> {
         .collect()
 }
 
+/// Type of each field, and whether it is an array; event types that go with each allowed value of a field.
+type Schema = (HashMap<&'static str, (&'static str, bool)>, HashMap<(&'static str, &'static str), Vec<&'static str>>);
+
 /// `name|type|array` lines of the schema, and `=field value types...` lines for the fields that have allowed values.
-fn schema() -> (HashMap<&'static str, (&'static str, bool)>, HashMap<(&'static str, &'static str), Vec<&'static str>>) {
+fn schema() -> Schema {
     let (mut fields, mut allowed) = (HashMap::new(), HashMap::new());
     for line in include_str!("../../../testdata/ecs.txt").lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
         if let Some(value) = line.strip_prefix('=') {
