@@ -1,4 +1,5 @@
 //! Stage 5: ways out. One file per sink; what they share is here. A sink never changes what it is given.
+#![forbid(unsafe_code)]
 
 pub mod grpc;
 pub mod json;

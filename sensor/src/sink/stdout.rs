@@ -53,7 +53,6 @@ pub struct Output<F> {
 
 impl Output<rustix::fd::BorrowedFd<'static>> {
     /// Standard output of this process.
-    #[allow(unsafe_code)]
     pub fn stdout() -> Self {
         Self::new(rustix::stdio::stdout(), PATIENCE)
     }

@@ -16,6 +16,14 @@ pub(super) struct Object<'a, 'b> {
     empty: bool,
 }
 
+/// Whole numbers.
+pub(super) trait Number: serde::Serialize {}
+impl Number for u8 {}
+impl Number for u16 {}
+impl Number for u32 {}
+impl Number for u64 {}
+impl Number for i32 {}
+
 impl<'b> Json<'b> {
     pub(super) const fn new(out: &'b mut Vec<u8>) -> Self {
         Self { out, lossy: false }
@@ -114,14 +122,12 @@ impl<'b> Object<'_, 'b> {
         }
     }
 
-    pub(super) fn number(&mut self, key: &str, value: impl Into<i128>) {
-        let value: i128 = value.into();
+    pub(super) fn number(&mut self, key: &str, value: impl Number) {
         self.key(key).json(&value);
     }
 
     /// A number that ECS has as a keyword, such as a user id.
-    pub(super) fn keyword(&mut self, key: &str, value: impl Into<i128>) {
-        let value: i128 = value.into();
+    pub(super) fn keyword(&mut self, key: &str, value: impl Number) {
         let json = self.key(key);
         json.out.push(b'"');
         json.json(&value);

