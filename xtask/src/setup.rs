@@ -109,11 +109,6 @@ pub(crate) fn can_emulate() -> bool {
     FOR_TESTS.iter().take(3).all(|need| (need.present)())
 }
 
-/// Whether a Python with venv is here.
-pub(crate) fn has_python() -> bool {
-    FOR_TESTS.last().is_some_and(|need| (need.present)())
-}
-
 fn install(missing: &[&Need]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());

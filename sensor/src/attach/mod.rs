@@ -91,6 +91,8 @@ pub struct Attached {
     verdicts: Vec<Verdict>,
     last: HashMap<(EventKind, Reason), u64>,
     programs: Vec<(&'static str, EventKind)>,
+    /// `recursion_misses` of programs that are not loaded any more.
+    skipped_before: HashMap<EventKind, u64>,
     /// Kept open: the kernel empties a program array when its last user-space reference goes.
     _walkers: Vec<ProgramArray<MapData>>,
 }
@@ -180,6 +182,7 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         verdicts: Vec::new(),
         last: HashMap::new(),
         programs: Vec::new(),
+        skipped_before: HashMap::new(),
         _walkers: Vec::new(),
     };
     attached.attach_all(options)?;
@@ -362,7 +365,7 @@ impl Attached {
             let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
             info.lines().find_map(|l| l.strip_prefix("recursion_misses:")?.trim().parse::<u64>().ok())
         });
-        misses.sum()
+        misses.sum::<u64>() + self.skipped_before.get(&kind).copied().unwrap_or(0)
     }
 }
 
@@ -383,7 +386,11 @@ impl Losses for Attached {
     }
 
     fn detach(&mut self) {
-        for name in self.programs.iter().map(|(name, _)| *name) {
+        for kind in EventKind::ALL {
+            let misses = self.skipped(*kind);
+            self.skipped_before.insert(*kind, misses);
+        }
+        for (name, _) in std::mem::take(&mut self.programs) {
             unload(&mut self.ebpf, name);
         }
     }

@@ -69,7 +69,9 @@ pub enum TailError {
     #[error("no sensor is listening on {0}: start one with `sensor run`, or give its address with --connect")]
     NobodyThere(Address),
     /// Not for this user.
-    #[error("no permission to connect to {0}: the socket is open to the sensor's own user only; run `sensor tail` as that user (root in most cases)")]
+    #[error(
+        "no permission to connect to {0}: the socket is open to the sensor's own user only; run `sensor tail` as that user (root in most cases)"
+    )]
     Permission(Address),
     /// Something else is there, or something is in between.
     #[error("cannot connect to {address}: {reason}")]
@@ -125,7 +127,8 @@ pub async fn run_to<F: AsFd>(args: &TailArgs, format: Format, output: Output<F>)
     };
     let channel = connect(&args.connect).await?;
     let mut client = SensorClient::new(channel).max_decoding_message_size(MESSAGE_MAX);
-    let mut stream = client.subscribe(crate::proto::SubscribeRequest::from(&filter)).await.map_err(|s| status(&args.connect, &s))?.into_inner();
+    let mut stream =
+        client.subscribe(crate::proto::SubscribeRequest::from(&filter)).await.map_err(|s| status(&args.connect, &s))?.into_inner();
     let mut printer = Printer::new(output, format, args.events, &Origin::default());
     let end = async {
         match args.duration {

@@ -126,10 +126,12 @@ impl Collector {
 
     /// Releases, oldest first, what is older than the window at `now_ns` (boot nanoseconds).
     pub fn release(&mut self, now_ns: u64, out: &mut dyn FnMut(Record<'_>)) {
-        self.expire(now_ns.saturating_sub(self.options.join_ns));
+        if let Some(before_ns) = now_ns.checked_sub(self.options.join_ns) {
+            self.expire(before_ns);
+        }
         self.sort();
-        let due = now_ns.saturating_sub(self.options.window_ns);
-        let mut count = self.held.partition_point(|h| h.time_ns <= due);
+        let due = now_ns.checked_sub(self.options.window_ns);
+        let mut count = due.map_or(0, |due| self.held.partition_point(|h| h.time_ns <= due));
         let mut rest: usize = self.bytes - self.held.iter().take(count).map(|h| h.bytes.len()).sum::<usize>();
         for held in self.held.iter().skip(count) {
             if rest <= self.options.max_bytes {

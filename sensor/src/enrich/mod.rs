@@ -263,7 +263,8 @@ impl Enricher {
         let Some(entry) = self.table.entry(slot) else { return };
         let task = Task { tid: 0, ..*task };
         let old = entry.process.clone();
-        if entry.task == task && !entry.names_inexact && old.cgroup.is_some() {
+        let same = entry.task == task && !entry.names_inexact;
+        if same && (old.cgroup.is_some() || self.cgroups.get(task.cgroup_id, task.tgid).is_none()) {
             return;
         }
         let mut new = Process::clone(&old);

@@ -249,3 +249,6 @@ pub fn body(record: &sensor_common::Record<'_>, cx: &mut Cx<'_>) -> Result<Optio
         Record::Exec(..) | Record::Fork(..) | Record::Exit(..) | Record::Loss(..) => return Ok(None),
     }))
 }
+
+#[cfg(test)]
+mod tests;

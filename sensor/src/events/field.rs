@@ -66,7 +66,7 @@ fields! {
     ProcessCommandLine "process.command_line" "Arguments joined by spaces.", |e| text(image(e).and_then(|i| i.command_line.as_ref()));
     ProcessArgs "process.args" "Arguments, the name that the caller gave first.", |e| image(e).map_or(Value::None, |i| Value::List(&i.args));
     ProcessWorkingDirectory "process.working_directory" "Working directory at exec.", |e| text(image(e).and_then(|i| i.working_directory.as_ref()));
-    ProcessInterpreter "process.interpreter" "Interpreter of an executed script.", |e| text(image(e).and_then(|i| i.interpreter.as_ref()));
+    ProcessInterpreter "sensor.process.interpreter" "Interpreter of an executed script.", |e| text(image(e).and_then(|i| i.interpreter.as_ref()));
     ProcessMemfd "sensor.process.memfd" "Executed from a memfd.", |e| image(e).map_or(Value::None, |i| Value::Bool(i.memfd));
     ProcessUnlinked "sensor.process.unlinked" "Executed from a file that has no name any more.", |e| image(e).map_or(Value::None, |i| Value::Bool(i.unlinked));
     ParentPid "process.parent.pid" "Process id of the parent.", |e| Value::Number(i64::from(e.process.parent.tgid));
@@ -91,7 +91,7 @@ fields! {
     SourceIp "source.ip" "Address of the own end of a connect, of the other end of an accept.", |e| ip(e.source());
     SourcePort "source.port" "Port of the own end of a connect, of the other end of an accept.", |e| port(e.source());
     NetworkInitiated "sensor.network.initiated" "This process opened the connection.", |e| match &e.body { Body::Connect { .. } => Value::Bool(true), Body::Accept { .. } => Value::Bool(false), _ => Value::None };
-    NetworkTransport "network.transport" "`tcp`, `udp`, `icmp` or absent.", |e| match e.socket().map(|s| (s.protocol, s.kind)) { Some((6, _) | (0, 1)) => Value::Str("tcp"), Some((17, _) | (0, 2)) => Value::Str("udp"), Some((1 | 58, _)) => Value::Str("icmp"), _ => Value::None };
+    NetworkTransport "network.transport" "`tcp`, `udp`, `icmp` or absent.", |e| e.socket().and_then(super::Socket::transport).map_or(Value::None, Value::Str);
     ContainerId "container.id" "Id of the container.", |e| e.process.container.as_ref().map_or(Value::None, |c| Value::Text(&c.id));
 }
 
@@ -144,6 +144,20 @@ impl Event {
         match &self.body {
             Body::Connect { socket, .. } => socket.local.as_ref(),
             Body::Accept { socket, .. } => socket.remote.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl super::Socket {
+    /// By protocol, or by type where the protocol is the default one; for IP sockets only.
+    pub const fn transport(&self) -> Option<&'static str> {
+        match (self.protocol, self.kind) {
+            (6, _) => Some("tcp"),
+            (17, _) => Some("udp"),
+            (1 | 58, _) => Some("icmp"),
+            (0, 1) if self.family != 1 => Some("tcp"),
+            (0, 2) if self.family != 1 => Some("udp"),
             _ => None,
         }
     }

@@ -43,7 +43,17 @@ pub fn process(pid: u32, parent: u32, image: Option<Image>, comm: &str) -> Proce
         tree: id(812),
         image: image.map(Arc::new),
         comm: comm.into(),
-        credentials: Credentials { uid: 1000, gid: 1000, suid: 1000, sgid: 1000, euid: 1000, egid: 1000, login_uid: Some(1000), session_id: Some(3), ..Credentials::default() },
+        credentials: Credentials {
+            uid: 1000,
+            gid: 1000,
+            suid: 1000,
+            sgid: 1000,
+            euid: 1000,
+            egid: 1000,
+            login_uid: Some(1000),
+            session_id: Some(3),
+            ..Credentials::default()
+        },
         user_name: Some("alice".into()),
         pid_ns: 4026531836,
         mnt_ns: 4026531841,
@@ -65,25 +75,69 @@ pub fn login_shell() -> Process {
 }
 
 pub fn contained(mut process: Process) -> Process {
-    process.container = Some(Arc::new(Container { id: CONTAINER.into(), runtime: "containerd", pod_uid: Some("5f1c2d3e-0000-4444-8888-123456789abc".into()) }));
+    process.container = Some(Arc::new(Container {
+        id: CONTAINER.into(),
+        runtime: "containerd",
+        pod_uid: Some("5f1c2d3e-0000-4444-8888-123456789abc".into()),
+    }));
     process
 }
 
 pub fn event(process: Process, body: Body) -> Event {
-    Event { time_ns: 5_000_000_000, wall_ns: WALL_NS, tier: Tier::Kprobe, tid: process.id.tgid, process: Arc::new(process), parent: Some(Arc::new(login_shell())), body }
+    Event {
+        time_ns: 5_000_000_000,
+        wall_ns: WALL_NS,
+        tier: Tier::Kprobe,
+        tid: process.id.tgid,
+        process: Arc::new(process),
+        parent: Some(Arc::new(login_shell())),
+        body,
+    }
 }
 
 pub fn file(path: &[u8]) -> FileRef {
-    FileRef { path: Some(path.into()), raw: Some("../x".into()), from_kernel: true, complete: true, deleted: false, inode: 12, dev: 0x800001, mode: 0o100644, owner: Some(0) }
+    FileRef {
+        path: Some(path.into()),
+        raw: Some("../x".into()),
+        from_kernel: true,
+        complete: true,
+        deleted: false,
+        inode: 12,
+        dev: 0x800001,
+        mode: 0o100644,
+        owner: Some(0),
+    }
 }
 
 /// One body of each kind, in the order of the registry.
 pub fn bodies() -> Vec<Body> {
     let ok = Outcome::Success(0);
     let inet = |ip: &str, port| Some(Endpoint::Ip(ip.parse().unwrap(), port));
-    let socket = Socket { family: 2, kind: 1, protocol: 6, fd: Some(3), local: inet("127.0.0.1", 51000), remote: inet("127.0.0.1", 4444), from_kernel: true };
-    let v6 = Socket { family: 10, kind: 2, protocol: 17, fd: None, local: inet("::1", 53), remote: inet("2001:db8::7", 40000), from_kernel: false };
-    let unix = Socket { family: 1, kind: 1, local: Some(Endpoint::Unix("/run/x.sock".into())), remote: Some(Endpoint::Unix("@abstract".into())), ..Socket::default() };
+    let socket = Socket {
+        family: 2,
+        kind: 1,
+        protocol: 6,
+        fd: Some(3),
+        local: inet("127.0.0.1", 51000),
+        remote: inet("127.0.0.1", 4444),
+        from_kernel: true,
+    };
+    let v6 = Socket {
+        family: 10,
+        kind: 2,
+        protocol: 17,
+        fd: None,
+        local: inet("::1", 53),
+        remote: inet("2001:db8::7", 40000),
+        from_kernel: false,
+    };
+    let unix = Socket {
+        family: 1,
+        kind: 1,
+        local: Some(Endpoint::Unix("/run/x.sock".into())),
+        remote: Some(Endpoint::Unix("@abstract".into())),
+        ..Socket::default()
+    };
     vec![
         Body::Exec { outcome: ok, image: shell().image.unwrap() },
         Body::Fork { child: Arc::new(process(4300, 4242, None, "bash")) },
@@ -93,7 +147,11 @@ pub fn bodies() -> Vec<Body> {
         Body::Bind { outcome: ok, socket: unix.clone() },
         Body::Listen { outcome: ok, socket: unix, backlog: 128 },
         Body::Open { outcome: Outcome::Success(3), file: file(b"/etc/cron.d/\x1b[31mevil\xff"), flags: 0o101, mode: 0o644, created: true },
-        Body::Unlink { outcome: ok, file: FileRef { complete: false, from_kernel: false, raw: None, ..file(b"/tmp/a\nb") }, directory: false },
+        Body::Unlink {
+            outcome: ok,
+            file: FileRef { complete: false, from_kernel: false, raw: None, ..file(b"/tmp/a\nb") },
+            directory: false,
+        },
         Body::Rename { outcome: ok, old: file(b"/tmp/old"), new: file(b"/tmp/new"), flags: 1 },
         Body::Chmod { outcome: ok, file: file(b"/tmp/x"), mode: 0o4755 },
         Body::Chown { outcome: Outcome::Failure(libc::EPERM), file: file(b"/tmp/x"), owner: Some(0), group: None },
@@ -125,8 +183,15 @@ pub fn finding(event: Event, level: Level) -> Finding {
     let earlier = Arc::new(super_rule());
     let sshd = process(812, 1, Some(image("/usr/sbin/sshd", &[b"sshd: alice [priv]"])), "sshd");
     Finding {
-        ancestors: vec![Arc::new(login_shell()), Arc::new(sshd), Arc::new(process(1, 0, Some(image("/usr/lib/systemd/systemd", &[b"/sbin/init"])), "systemd"))],
-        matched: vec![(Field::ProcessCommandLine, event.process.image.as_ref().and_then(|i| i.command_line.clone()).unwrap_or_else(|| "".into()))],
+        ancestors: vec![
+            Arc::new(login_shell()),
+            Arc::new(sshd),
+            Arc::new(process(1, 0, Some(image("/usr/lib/systemd/systemd", &[b"/sbin/init"])), "systemd")),
+        ],
+        matched: vec![(
+            Field::ProcessCommandLine,
+            event.process.image.as_ref().and_then(|i| i.command_line.clone()).unwrap_or_else(|| "".into()),
+        )],
         score: Score {
             tree: event.process.tree,
             points: level.points(),

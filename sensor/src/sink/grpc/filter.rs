@@ -146,7 +146,10 @@ mod tests {
         assert_eq!(passing(&Filter { findings: false, ..all.clone() }), (1..=15).chain([0]).collect::<Vec<_>>());
         assert_eq!(passing(&Filter { min_level: Level::Medium, ..Filter::default() }), [15, 16, 0]);
         assert_eq!(passing(&Filter { kinds: vec![EventKind::Exec, EventKind::Chmod], ..all.clone() }), [1, 11, 15, 17, 0]);
-        assert_eq!(passing(&Filter { containers: vec![sample::CONTAINER[..12].into()], ..all.clone() }), [2, 4, 6, 8, 10, 12, 14, 15, 17, 0]);
+        assert_eq!(
+            passing(&Filter { containers: vec![sample::CONTAINER[..12].into()], ..all.clone() }),
+            [2, 4, 6, 8, 10, 12, 14, 15, 17, 0]
+        );
         assert_eq!(passing(&Filter { containers: vec!["4f2c8a1e9b7d6c5b".into()], ..all }), [15, 0]);
     }
 
@@ -166,6 +169,9 @@ mod tests {
         assert_eq!(refused(proto::SubscribeRequest { kinds: vec![-1], ..request() }), FilterError::Kind(-1));
         assert_eq!(refused(proto::SubscribeRequest { min_level: 6, ..request() }), FilterError::Level(6));
         assert_eq!(refused(proto::SubscribeRequest { include: 7, ..request() }), FilterError::Include(7));
-        assert_eq!(refused(proto::SubscribeRequest { container_ids: vec!["abc".into()], ..request() }), FilterError::Container("abc".into()));
+        assert_eq!(
+            refused(proto::SubscribeRequest { container_ids: vec!["abc".into()], ..request() }),
+            FilterError::Container("abc".into())
+        );
     }
 }

@@ -85,9 +85,7 @@ impl Server {
             .max_concurrent_streams(Some(STREAMS_MAX))
             .concurrency_limit_per_connection(STREAMS_MAX as usize)
             .add_service(health_service)
-            .add_service(
-                SensorServer::new(service).max_decoding_message_size(REQUEST_MAX).max_encoding_message_size(MESSAGE_MAX),
-            );
+            .add_service(SensorServer::new(service).max_decoding_message_size(REQUEST_MAX).max_encoding_message_size(MESSAGE_MAX));
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
             // A dropped sender means the same.

@@ -143,7 +143,7 @@ fn endpoint(o: &mut Object<'_, '_>, key: &str, end: Option<&Endpoint>) {
 }
 
 fn network(o: &mut Object<'_, '_>, event: &Event, s: &Socket) {
-    if let Some(transport) = transport(s) {
+    if let Some(transport) = s.transport() {
         o.str("transport", transport);
     }
     match s.family {
@@ -155,18 +155,6 @@ fn network(o: &mut Object<'_, '_>, event: &Event, s: &Socket) {
         Body::Connect { .. } => o.str("direction", "egress"),
         Body::Accept { .. } => o.str("direction", "ingress"),
         _ => {}
-    }
-}
-
-/// By protocol, or by type where the protocol is the default one; for IP sockets only.
-pub(in crate::sink) const fn transport(s: &Socket) -> Option<&'static str> {
-    match (s.protocol, s.kind) {
-        (6, _) => Some("tcp"),
-        (17, _) => Some("udp"),
-        (1 | 58, _) => Some("icmp"),
-        (0, 1) if s.family != 1 => Some("tcp"),
-        (0, 2) if s.family != 1 => Some("udp"),
-        _ => None,
     }
 }
 
@@ -227,7 +215,7 @@ fn our_file(o: &mut Object<'_, '_>, event: &Event, f: &FileRef) {
         Body::Rename { old, flags, .. } => {
             o.text("old_path", old.path.as_ref());
             o.text("old_raw_path", old.raw.as_ref());
-            o.number("flags", *flags);
+            o.number("rename_flags", *flags);
         }
         Body::Link { old, .. } => {
             o.text("old_path", old.path.as_ref());
@@ -262,7 +250,10 @@ pub(in crate::sink) fn doubts(event: &Event) -> (Doubts, Doubts) {
         when(image.is_some_and(|i| i.seeded), "process.args"),
         when(file.filter(has_path).is_some_and(|f| !f.from_kernel), "file.path"),
         when(old.filter(has_path).is_some_and(|f| !f.from_kernel), "sensor.file.old_path"),
-        when(event.socket().is_some_and(|s| !s.from_kernel), if matches!(event.body, Body::Accept { .. }) { "source" } else { "destination" }),
+        when(
+            event.socket().is_some_and(|s| !s.from_kernel),
+            if matches!(event.body, Body::Accept { .. }) { "source" } else { "destination" },
+        ),
     ];
     let incomplete = [
         when(image.is_some_and(|i| i.args_cut), "process.args"),

@@ -23,7 +23,10 @@ const TACTICS: &[(&str, &str, &str)] = &[
 
 /// Id and name of a tactic that a rule names, if it is one of ATT&CK's.
 pub(in crate::sink) fn tactic(tag: &str) -> Option<(&'static str, &'static str)> {
-    TACTICS.iter().find(|(name, ..)| tag.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(name.bytes())).map(|(_, id, name)| (*id, *name))
+    TACTICS
+        .iter()
+        .find(|(name, ..)| tag.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(name.bytes()))
+        .map(|(_, id, name)| (*id, *name))
 }
 
 /// `event.severity`: 1 to 5.

@@ -11,7 +11,7 @@ mod process;
 
 use super::{Body, Item, Origin};
 use crate::{events::Event, process::ProcessId};
-pub(super) use event::{doubts, transport};
+pub(super) use event::doubts;
 pub(super) use finding::tactic;
 use object::{Json, Object};
 pub(super) use process::image;

@@ -59,7 +59,9 @@ impl<'b> Json<'b> {
             '\r' => self.out.extend_from_slice(b"\\r"),
             '\t' => self.out.extend_from_slice(b"\\t"),
             // What a terminal might obey, or what makes a name look like another; all of them are below U+10000.
-            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}') =>
+            {
                 self.display(format_args!("\\u{:04x}", u32::from(c)));
             }
             c => self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

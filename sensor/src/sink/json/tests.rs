@@ -83,7 +83,9 @@ fn every_name_type_and_value_is_the_schemas() {
                 }
             }
         });
-        let strings = |field: &str| -> Vec<String> { line["event"][field].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect() };
+        let strings = |field: &str| -> Vec<String> {
+            line["event"][field].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+        };
         let types: Vec<&str> = strings("category").iter().flat_map(|c| allowed[&("event.category", c.as_str())].clone()).collect();
         for t in strings("type") {
             assert!(types.contains(&t.as_str()), "type {t} does not go with {:?}", strings("category"));
@@ -101,7 +103,9 @@ fn every_field_that_rules_read_is_printed_with_the_same_value() {
                 (FieldValue::None | FieldValue::Bool(false), Value::Null) => true,
                 (FieldValue::Text(t) | FieldValue::Either(t, _), Value::String(s)) => t.lossy() == *s,
                 (FieldValue::Str(t), Value::String(s)) => t == s,
-                (FieldValue::List(l), Value::Array(a)) => l.len() == a.len() && l.iter().zip(a).all(|(l, a)| a.as_str() == Some(&l.lossy())),
+                (FieldValue::List(l), Value::Array(a)) => {
+                    l.len() == a.len() && l.iter().zip(a).all(|(l, a)| a.as_str() == Some(&l.lossy()))
+                }
                 (FieldValue::Number(n), Value::Number(a)) => a.as_i64() == Some(*n),
                 // ECS has ids and modes as keywords, modes in octal.
                 (FieldValue::Number(n), Value::String(s)) => *s == n.to_string() || *s == format!("{n:04o}"),

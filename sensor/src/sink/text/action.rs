@@ -4,7 +4,6 @@ use super::command;
 use crate::{
     events::{Body, Endpoint, Event, FileRef, Outcome, Socket},
     process::Image,
-    sink::json,
 };
 
 /// One sentence without a full stop, such as `connected to 127.0.0.1:4444 (tcp)`; a failure has the reason behind it.
@@ -38,10 +37,8 @@ fn sentence(event: &Event) -> String {
         Body::Rename { old, new, .. } => format!("renamed {} to {}", path(old), path(new)),
         Body::Chmod { file, mode, .. } => format!("set the mode of {} to {:04o}", path(file), mode & 0o7777),
         Body::Chown { file, owner, group, .. } => {
-            let to: Vec<String> = [("user", owner), ("group", group)]
-                .into_iter()
-                .filter_map(|(what, id)| id.map(|id| format!("{what} {id}")))
-                .collect();
+            let to: Vec<String> =
+                [("user", owner), ("group", group)].into_iter().filter_map(|(what, id)| id.map(|id| format!("{what} {id}"))).collect();
             format!("gave {} to {}", path(file), if to.is_empty() { "nobody else".to_owned() } else { to.join(", ") })
         }
         Body::Link { old, new, .. } => format!("linked {} as {}", path(old), path(new)),
@@ -91,7 +88,7 @@ fn end(endpoint: Option<&Endpoint>) -> String {
 }
 
 fn transport(socket: &Socket) -> String {
-    json::transport(socket).map_or_else(String::new, |t| format!(" ({t})"))
+    socket.transport().map_or_else(String::new, |t| format!(" ({t})"))
 }
 
 /// The reason in words, without the number that std adds.

@@ -75,7 +75,8 @@ impl Block<'_> {
     }
 
     fn attack(&mut self, f: &Finding) {
-        let tactics: Vec<String> = f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| clean(t), |(_, name)| name.to_owned())).collect();
+        let tactics: Vec<String> =
+            f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| clean(t), |(_, name)| name.to_owned())).collect();
         let parts = [clean(&f.rule.techniques.join(", ")), tactics.join(", ")];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
         if !parts.is_empty() {
@@ -135,7 +136,11 @@ impl Block<'_> {
 
     fn score(&mut self, f: &Finding) {
         let s = &f.score;
-        let root = f.ancestors.iter().find(|p| p.id == s.tree).map_or_else(|| format!("process {}", s.tree.tgid), |p| format!("{} [{}]", p.comm, s.tree.tgid));
+        let root = f
+            .ancestors
+            .iter()
+            .find(|p| p.id == s.tree)
+            .map_or_else(|| format!("process {}", s.tree.tgid), |p| format!("{} [{}]", p.comm, s.tree.tgid));
         let total = format!("{} points of this process tree (from {root} on)", points(s.total));
         self.field("score", &total);
         for c in s.contributions.iter().rev() {

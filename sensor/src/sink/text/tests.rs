@@ -53,7 +53,8 @@ fn colours_are_only_where_they_are_wanted() {
 
 #[test]
 fn every_event_is_one_line_without_control_characters() {
-    let lines: Vec<String> = sample::items().iter().filter(|i| !matches!(i.body, Body::Finding(_))).map(|i| shown(i, Style::PLAIN)).collect();
+    let lines: Vec<String> =
+        sample::items().iter().filter(|i| !matches!(i.body, Body::Finding(_))).map(|i| shown(i, Style::PLAIN)).collect();
     for line in &lines {
         assert!(line.ends_with('\n') && line.trim_end().chars().all(|c| !c.is_control()), "{line:?}");
     }

@@ -38,11 +38,8 @@ type Converted<T> = Result<T, ConvertError>;
 /// [`ConvertError`]; the stream can be read on.
 pub fn decode(item: proto::Item) -> Converted<(Origin, Item)> {
     let origin = item.origin.unwrap_or_default();
-    let origin = Origin {
-        boot_id: origin.boot_id.into(),
-        host_name: origin.host_name.into(),
-        sensor_version: origin.sensor_version.into(),
-    };
+    let origin =
+        Origin { boot_id: origin.boot_id.into(), host_name: origin.host_name.into(), sensor_version: origin.sensor_version.into() };
     let sequence = item.sequence;
     let body = match item.body {
         Some(proto::item::Body::Event(e)) => sink::Body::Event(Arc::new(event(sequence, e)?)),
@@ -148,9 +145,7 @@ fn body(body: Body) -> Converted<events::Body> {
         Body::Accept(b) => B::Accept { outcome: outcome(b.outcome), socket: socket(b.socket)? },
         Body::Bind(b) => B::Bind { outcome: outcome(b.outcome), socket: socket(b.socket)? },
         Body::Listen(b) => B::Listen { outcome: outcome(b.outcome), socket: socket(b.socket)?, backlog: b.backlog },
-        Body::Open(b) => {
-            B::Open { outcome: outcome(b.outcome), file: file(b.file), flags: b.flags, mode: b.mode, created: b.created }
-        }
+        Body::Open(b) => B::Open { outcome: outcome(b.outcome), file: file(b.file), flags: b.flags, mode: b.mode, created: b.created },
         Body::Unlink(b) => B::Unlink { outcome: outcome(b.outcome), file: file(b.file), directory: b.directory },
         Body::Rename(b) => B::Rename { outcome: outcome(b.outcome), old: file(b.old), new: file(b.new), flags: b.flags },
         Body::Chmod(b) => B::Chmod { outcome: outcome(b.outcome), file: file(b.file), mode: b.mode },

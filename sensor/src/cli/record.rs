@@ -1,0 +1,167 @@
+//! `sensor record -o FILE`: the raw stream into a file, with what is needed to understand it elsewhere. Decodes nothing.
+
+use super::{
+    exit::Failure,
+    live::{self, Signals},
+    say,
+    settings::{ConfigArg, parse_duration},
+};
+use crate::{
+    app::stop::Stop,
+    attach,
+    collect::{
+        Losses, Progress, Source, encode,
+        recording::{Host, Storage, WriteError, Writer},
+    },
+    enrich::{self, cgroups::Cgroups, clock, snapshot::Context},
+};
+use sensor_common::Header;
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+use zerocopy::FromBytes;
+
+/// How often the source is looked at.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often losses and the clock are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// A clock that was set by less is not told anew.
+const CLOCK_STEP_NS: u64 = 1_000_000;
+
+/// Options of `sensor record`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RecordArgs {
+    /// File to write; one of that name is replaced. It is readable by its owner only.
+    #[arg(short, long = "output-file", value_name = "FILE")]
+    pub output_file: PathBuf,
+    /// The configuration file (ring sizes).
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Folders (or files) with Sigma rules that say which files' reads are recorded. Replaces the folders of the configuration.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Stop after this time, such as 30s, 5m or 1h.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The kernel cannot be watched, or the file cannot be written.
+pub fn run(args: &RecordArgs) -> Result<(), Failure> {
+    let mut config = args.config.load()?;
+    if !args.rules.is_empty() {
+        config.rules.directories.0.clone_from(&args.rules);
+    }
+    let engine = config.load_rules()?.engine;
+    live::check_possible()?;
+    let stop = Stop::default();
+    let signals = Signals::watch(&stop)?;
+    let mut attached = attach::attach(&config.attach_options())?;
+    live::set_read_names(&mut attached, &engine)?;
+    let context = enrich::snapshot::capture();
+    let mut writer = Writer::create(&args.output_file, &Host::this(), &context)?;
+    say(&format!("recording to {}; Ctrl-C stops", args.output_file.display()));
+    let until = args.duration.and_then(|d| Instant::now().checked_add(d));
+    let result = record(&mut attached, &mut writer, &context, until, &stop);
+    drop(attached);
+    drop(signals);
+    let lost = result?;
+    let (records, bytes) = writer.finish()?;
+    say(&format!("{records} records, {bytes} bytes, {lost} lost"));
+    Ok(())
+}
+
+/// Copies records until it is asked to stop. Returns how many the kernel lost; each loss is in the recording, too.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn record<S: Source + Losses, W: Storage>(
+    source: &mut S,
+    writer: &mut Writer<W>,
+    known: &[Context],
+    until: Option<Instant>,
+    stop: &Stop,
+) -> Result<u64, Failure> {
+    let own = enrich::own_task();
+    let mut watcher = Watcher::new(known);
+    let mut next = Instant::now();
+    let mut lost = 0;
+    loop {
+        let stopping = stop.is_set() || until.is_some_and(|t| Instant::now() >= t);
+        if stopping {
+            source.detach();
+        }
+        let (mut count, mut result) = (0_u64, Ok(()));
+        let progress = source.drain(&mut |raw| {
+            count += 1;
+            if result.is_ok() {
+                result = watcher.before(raw, writer).and_then(|()| writer.record(raw));
+            }
+        });
+        result?;
+        if stopping || Instant::now() >= next {
+            next = Instant::now() + EVERY;
+            watcher.clock(writer)?;
+            for (kind, reason, n) in source.losses() {
+                lost += n;
+                writer.record(&encode::loss(clock::boot_ns(), own, kind, reason, n))?;
+            }
+        }
+        writer.flush()?;
+        match progress {
+            Ok(Progress::Open) if !(stopping && count == 0) => thread::sleep(PAUSE),
+            Ok(_) => return Ok(lost),
+            Err(e) => return Err(Failure::new(super::exit::Exit::Failure, e.to_string())),
+        }
+    }
+}
+
+/// What becomes known while recording: cgroups that are new, a clock that was set.
+struct Watcher {
+    cgroups: Cgroups,
+    told: ahash::AHashSet<u64>,
+    offset_ns: i64,
+}
+
+impl Watcher {
+    fn new(known: &[Context]) -> Self {
+        let mut watcher = Self { cgroups: Cgroups::live(), told: ahash::AHashSet::new(), offset_ns: 0 };
+        for context in known {
+            match context {
+                Context::Cgroup { id, path } => {
+                    watcher.cgroups.insert(*id, path);
+                    watcher.told.insert(*id);
+                }
+                Context::Clock { offset_ns } => watcher.offset_ns = *offset_ns,
+                Context::User { .. } | Context::Process { .. } => {}
+            }
+        }
+        watcher
+    }
+
+    /// Tells of the record's cgroup before the record, if it is new.
+    fn before<W: Storage>(&mut self, raw: &[u8], writer: &mut Writer<W>) -> Result<(), WriteError> {
+        let Ok((header, _)) = Header::read_from_prefix(raw) else { return Ok(()) };
+        let id = header.task.cgroup_id;
+        if id == 0 || self.told.contains(&id) {
+            return Ok(());
+        }
+        let Some(cgroup) = self.cgroups.get(id, header.task.tgid) else { return Ok(()) };
+        // As bounded as the recording itself: one number for each cgroup told.
+        self.told.insert(id);
+        writer.context(&[Context::Cgroup { id, path: cgroup.path.bytes().to_vec() }])
+    }
+
+    fn clock<W: Storage>(&mut self, writer: &mut Writer<W>) -> Result<(), WriteError> {
+        let offset_ns = clock::offset_ns();
+        if offset_ns.abs_diff(self.offset_ns) < CLOCK_STEP_NS {
+            return Ok(());
+        }
+        self.offset_ns = offset_ns;
+        writer.context(&[Context::Clock { offset_ns }])
+    }
+}
