@@ -63,7 +63,7 @@ fn single(target: &str, seconds: u64) -> Result<Group> {
     fs::create_dir_all(&crashes)?;
     let mut command = Command::new(binary);
     command.arg(format!("-max_total_time={seconds}")).arg("-timeout=10").arg("-rss_limit_mb=2048").arg("-print_final_stats=1");
-    command.arg(format!("-artifact_prefix={}/", crashes.display())).arg(&found).arg(paths::at("tests/fuzz/corpus").join(target));
+    command.arg(format!("-artifact_prefix={}/", crashes.display())).arg(&found).arg(seeds(target));
     let log = test::log_of(&name);
     let status = shell::logged(&mut command, &log)?;
     let mut group = Group::new(&name);
@@ -78,6 +78,11 @@ fn single(target: &str, seconds: u64) -> Result<Group> {
     }
     group.log = Some(log);
     Ok(group)
+}
+
+/// Committed inputs to start from. The bundled rules are the best rule files there are.
+fn seeds(target: &str) -> PathBuf {
+    if target == "rules" { paths::at("rules") } else { paths::at("tests/fuzz/corpus").join(target) }
 }
 
 fn binary(target: &str) -> Result<PathBuf> {

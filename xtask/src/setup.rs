@@ -109,11 +109,6 @@ pub(crate) fn can_emulate() -> bool {
     FOR_TESTS.iter().take(3).all(|need| (need.present)())
 }
 
-/// Whether a Python with venv is here.
-pub(crate) fn has_python() -> bool {
-    FOR_TESTS.last().is_some_and(|need| (need.present)())
-}
-
 fn install(missing: &[&Need]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -134,8 +129,17 @@ fn install(missing: &[&Need]) -> Result<()> {
     shell::run(update.arg("update").arg("-qq").stdin(Stdio::null()))?;
     let mut apt = shell::as_root("env").context("root was lost")?;
     apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends"]);
-    shell::run(apt.args(&packages).stdin(Stdio::null()))
-        .with_context(|| format!("please see to it that this works, and start again:\n  {command}"))?;
+    // Hundreds of lines that matter only if it fails.
+    let log = paths::at("target/setup.log");
+    println!("    $ {}  (says more in {})", shell::line(apt.args(&packages)), paths::show(&log));
+    if !shell::logged(&mut apt, &log)?.success() {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        let tail: Vec<_> = said.lines().rev().take(15).collect();
+        for line in tail.iter().rev() {
+            println!("    {line}");
+        }
+        bail!("apt-get failed; please see to it that this works, and start again:\n  {command}");
+    }
     if let Some(need) = missing.iter().find(|need| !(need.present)()) {
         bail!("{} is still missing after installing {}", need.what, need.packages.join(", "));
     }

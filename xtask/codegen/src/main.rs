@@ -2,6 +2,7 @@
 //!
 //! One module per kind of file; each has a `run(check)` that writes, or compares and fails on a difference.
 
+mod docs;
 mod proto;
 
 use anyhow::{Result, bail};
@@ -13,5 +14,6 @@ fn main() -> Result<()> {
         ["--check"] => true,
         _ => bail!("usage: codegen [--check]"),
     };
-    proto::run(check)
+    proto::run(check)?;
+    docs::run(check)
 }
