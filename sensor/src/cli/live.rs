@@ -94,7 +94,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         origin.sensor_version,
         started.elapsed().as_millis()
     ));
-    blind.iter().for_each(|line| say(line));
+    if let Some(line) = blind {
+        say(&line);
+    }
     if rules == 0 {
         say("no rules are loaded: nothing will be found; give a folder with --rules");
     }
@@ -155,10 +157,17 @@ pub fn set_read_names(attached: &mut Attached, engine: &score::Engine) -> Result
         .map_err(|e| Failure::new(Exit::Refused, format!("the kernel does not take the file names of the rules: {e}")))
 }
 
-/// What is not seen on this kernel, a line each.
-fn blind(attached: &Attached) -> Vec<String> {
-    let missing = attached.verdicts().iter().filter(|v| v.tier.is_none());
-    missing.map(|v| format!("not seen on this kernel: {} ({}); `sensor doctor` tells why", v.slot.name, v.slot.gives)).collect()
+/// A line about hooks that this kernel does not have, if there are any.
+fn blind(attached: &Attached) -> Option<String> {
+    let missing: Vec<&str> = attached.verdicts().iter().filter(|v| v.tier.is_none()).map(|v| v.slot.name).collect();
+    let all = attached.verdicts().len();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "{} of {all} hooks are not there on this kernel ({}); `sensor doctor` tells why and what is seen without them",
+            missing.len(),
+            missing.join(", ")
+        )
+    })
 }
 
 /// A runtime for the network and signals: the hot path is not on it.
