@@ -121,6 +121,8 @@ pub fn run<S: Source + Losses, E: Score>(
             last_rounds = Some(LAST_ROUNDS);
         }
         let (before, started) = (stages.collector.stats().received, Instant::now());
+        // Read before the rings are: what is put into a ring behind our back is younger than this.
+        let began_ns = if time == Time::Kernel { clock::boot_ns() } else { 0 };
         let drained = stages.source.drain(&mut |raw| stages.collector.push(raw));
         let came = stages.collector.stats().received - before;
         for context in stages.source.context() {
@@ -139,8 +141,8 @@ pub fn run<S: Source + Losses, E: Score>(
             (Ok(Progress::Open), None) => {}
         }
         let now_ns = match time {
-            Time::Kernel => clock::boot_ns(),
-            Time::Records => stages.collector.newest_ns(),
+            Time::Kernel => began_ns,
+            Time::Records => stages.source.drained_ns().unwrap_or_else(|| stages.collector.newest_ns()),
         };
         let Stages { collector, enricher, score, .. } = stages;
         collector.release(now_ns, &mut |record| run.record(&record, enricher, score, outlet));

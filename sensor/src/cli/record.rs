@@ -95,6 +95,7 @@ pub fn record<S: Source + Losses, W: Storage>(
         if stopping {
             source.detach();
         }
+        let began_ns = clock::boot_ns();
         let (mut count, mut result) = (0_u64, Ok(()));
         let progress = source.drain(&mut |raw| {
             count += 1;
@@ -111,7 +112,7 @@ pub fn record<S: Source + Losses, W: Storage>(
                 writer.record(&encode::loss(clock::boot_ns(), own, kind, reason, n))?;
             }
         }
-        writer.flush()?;
+        writer.flush(began_ns)?;
         match progress {
             Ok(Progress::Open) if !(stopping && count == 0) => thread::sleep(PAUSE),
             Ok(_) => return Ok(lost),
