@@ -17,7 +17,6 @@ pub mod nr {
     pub const CHOWN: u64 = 92;
     pub const FCHOWN: u64 = 93;
     pub const LCHOWN: u64 = 94;
-    pub const OPENAT: u64 = 257;
     pub const RENAMEAT2: u64 = 316;
     pub const EXECVEAT: u64 = 322;
     pub const OPENAT2: u64 = 437;

@@ -34,10 +34,8 @@ pub(crate) fn kernel_programs() -> Result<()> {
         bail!("sensor-ebpf/ is missing: this checkout is not complete");
     }
     shell::step("Build the kernel programs", "compiled for the kernel's BPF machine and embedded in the sensor");
-    let mut cargo = bpf_cargo("build");
-    shell::run(cargo.args(["--release", "--quiet"]))?;
-    let built = paths::at("target/bpf").join(BPF_TARGET).join("release/sensor-ebpf");
-    let bytes = fs::read(&built).with_context(|| format!("the build left no {}", paths::show(&built)))?;
+    let built = executable(bpf_cargo("build").arg("--release"), "sensor")?;
+    let bytes = fs::read(&built).with_context(|| format!("cannot read {}", paths::show(&built)))?;
     // Untouched if equal, so that the sensor is not built again.
     let object = paths::bpf_object();
     if !fs::read(&object).is_ok_and(|old| old == bytes) {

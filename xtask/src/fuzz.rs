@@ -4,7 +4,7 @@
 //! left out: there is no `unsafe` in what is fuzzed. Overflow and debug assertions are on.
 
 use crate::{
-    build, paths, shell,
+    build, paths, setup, shell,
     summary::{self, Group, timed},
     test,
 };
@@ -32,6 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     {
         bail!("there is no fuzz target `{target}`; there are: {}", all.join(", "));
     }
+    setup::ensure(setup::Purpose::Build)?;
     let chosen = all.into_iter().filter(|t| options.target.as_ref().is_none_or(|o| o == t)).collect();
     summary::print(&fuzz(chosen, options.duration))
 }

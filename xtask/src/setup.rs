@@ -94,7 +94,7 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     let tests = if purpose == Purpose::Test { FOR_TESTS } else { &[] };
     missing.extend(build.into_iter().flatten().chain(tests).filter(|need| !(need.present)()));
     install(&missing)?;
-    rust_src()?;
+    components(purpose)?;
     if !linker {
         bpf_linker()?;
     }
@@ -142,15 +142,29 @@ fn install(missing: &[&Need]) -> Result<()> {
     Ok(())
 }
 
-/// The standard library's sources, from which `core` is built for the BPF target.
-fn rust_src() -> Result<()> {
+/// Parts of the pinned toolchain, named by a file that each brings. rustup's minimal profile has none of them.
+const COMPONENTS: &[(&str, &str, &str, Purpose)] = &[
+    (
+        "rust-src",
+        "lib/rustlib/src/rust/library/core/Cargo.toml",
+        "`core` is compiled for the kernel's BPF machine: there is no ready-made one",
+        Purpose::Build,
+    ),
+    ("clippy", "bin/cargo-clippy", "the tests check lints", Purpose::Test),
+    ("rustfmt", "bin/cargo-fmt", "the tests check the format", Purpose::Test),
+];
+
+fn components(purpose: Purpose) -> Result<()> {
     let sysroot = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(paths::root()))?;
-    if Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml").is_file() {
-        return Ok(());
+    for (name, file, why, needed_for) in COMPONENTS {
+        if (*needed_for == Purpose::Test && purpose == Purpose::Build) || Path::new(sysroot.trim()).join(file).is_file() {
+            continue;
+        }
+        shell::step(&format!("Add {name} to the pinned toolchain"), why);
+        shell::run(Command::new("rustup").args(["component", "add", name]).current_dir(paths::root()))
+            .with_context(|| format!("without rustup: install {name} of this very rustc under its sysroot, {}", sysroot.trim()))?;
     }
-    shell::step("Add rust-src to the pinned toolchain", "`core` is compiled for the kernel's BPF machine: there is no ready-made one");
-    shell::run(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(paths::root()))
-        .context("without rustup: install the standard library's sources of this very rustc under its sysroot")
+    Ok(())
 }
 
 /// Built once; a stamp says with which versions.

@@ -9,7 +9,7 @@ use sensor_common::{
     EventKind, Tier,
     events::bind::Bind,
     header::header_flags,
-    span::{RESULT_UNKNOWN, Sock},
+    span::{Addr, RESULT_UNKNOWN, Sock},
 };
 
 /// The call has returned.
@@ -23,6 +23,9 @@ pub fn bind_tp(ctx: TracePointContext) -> u32 {
     let socket = sock::of(task, call.args[0]);
     let mut sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
     sock.user = user;
+    if call.ret < 0 {
+        sock.local = Addr::default(); // that of an earlier bind, if any
+    }
     // SAFETY: from `begin`.
     unsafe {
         (*bind).result = call.ret as i32;

@@ -15,6 +15,8 @@ use sensor_common::{
     span::{Addr, RESULT_UNKNOWN, Sock},
 };
 
+const EINPROGRESS: i64 = 115;
+
 /// The call has returned.
 #[tracepoint]
 pub fn connect_tp(ctx: TracePointContext) -> u32 {
@@ -26,6 +28,9 @@ pub fn connect_tp(ctx: TracePointContext) -> u32 {
     let socket = sock::of(task, call.args[0]);
     let mut sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
     sock.user = user;
+    if call.ret < 0 && call.ret != -EINPROGRESS {
+        sock.remote = Addr::default(); // half taken back by the kernel (port 0), or that of an earlier connect
+    }
     // SAFETY: from `begin`.
     unsafe {
         (*connect).result = call.ret as i32;

@@ -91,6 +91,8 @@ pub struct Attached {
     verdicts: Vec<Verdict>,
     last: HashMap<(EventKind, Reason), u64>,
     programs: Vec<(&'static str, EventKind)>,
+    /// `recursion_misses` of programs that are not loaded any more.
+    skipped_before: HashMap<EventKind, u64>,
     /// Kept open: the kernel empties a program array when its last user-space reference goes.
     _walkers: Vec<ProgramArray<MapData>>,
 }
@@ -180,6 +182,7 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         verdicts: Vec::new(),
         last: HashMap::new(),
         programs: Vec::new(),
+        skipped_before: HashMap::new(),
         _walkers: Vec::new(),
     };
     attached.attach_all(options)?;
@@ -263,13 +266,7 @@ impl Attached {
             if let Err(e) = self.attach_program(name, points, btf) {
                 // Half an alternative is none: what it has attached so far goes again.
                 for (name, _) in alternative.programs.iter().take(i + 1) {
-                    match self.ebpf.program_mut(name) {
-                        Some(Program::KProbe(p)) => drop(p.unload()),
-                        Some(Program::TracePoint(p)) => drop(p.unload()),
-                        Some(Program::BtfTracePoint(p)) => drop(p.unload()),
-                        Some(Program::CgroupSockAddr(p)) => drop(p.unload()),
-                        _ => {}
-                    }
+                    unload(&mut self.ebpf, name);
                 }
                 return Err(e);
             }
@@ -368,11 +365,12 @@ impl Attached {
             let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
             info.lines().find_map(|l| l.strip_prefix("recursion_misses:")?.trim().parse::<u64>().ok())
         });
-        misses.sum()
+        misses.sum::<u64>() + self.skipped_before.get(&kind).copied().unwrap_or(0)
     }
+}
 
-    /// What was lost since the last call.
-    pub fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
+impl Losses for Attached {
+    fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
         let now = self.counters();
         now.into_iter()
             .filter(|(_, reason, _)| reason.is_loss())
@@ -381,6 +379,20 @@ impl Attached {
                 n.checked_sub(last).filter(|new| *new > 0).map(|new| (kind, reason, new))
             })
             .collect()
+    }
+
+    fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
+        self.counters().into_iter().filter(|(_, reason, _)| !reason.is_loss() && *reason != Reason::Sent).collect()
+    }
+
+    fn detach(&mut self) {
+        for kind in EventKind::ALL {
+            let misses = self.skipped(*kind);
+            self.skipped_before.insert(*kind, misses);
+        }
+        for (name, _) in std::mem::take(&mut self.programs) {
+            unload(&mut self.ebpf, name);
+        }
     }
 }
 
@@ -400,27 +412,16 @@ impl Source for Attached {
     }
 }
 
-impl Losses for Attached {
-    fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
-        Attached::losses(self)
-    }
-
-    fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
-        self.counters().into_iter().filter(|(_, reason, _)| !reason.is_loss() && *reason != Reason::Sent).collect()
-    }
-
-    fn detach(&mut self) {
-        // What cannot be unloaded goes when this is dropped.
-        for (_, program) in self.ebpf.programs_mut() {
-            match program {
-                Program::KProbe(p) => drop(p.unload()),
-                Program::TracePoint(p) => drop(p.unload()),
-                Program::BtfTracePoint(p) => drop(p.unload()),
-                Program::CgroupSockAddr(p) => drop(p.unload()),
-                _ => {}
-            }
-        }
-    }
+/// Detaches and unloads a program; one that is not loaded is left alone.
+fn unload(ebpf: &mut Ebpf, name: &str) {
+    // The only error is that it is not loaded.
+    let _ = match ebpf.program_mut(name) {
+        Some(Program::KProbe(p)) => p.unload(),
+        Some(Program::TracePoint(p)) => p.unload(),
+        Some(Program::BtfTracePoint(p)) => p.unload(),
+        Some(Program::CgroupSockAddr(p)) => p.unload(),
+        _ => Ok(()),
+    };
 }
 
 /// An error with its causes, in one line.
