@@ -75,6 +75,18 @@ struct Live {
     users_at: Instant,
 }
 
+impl Live {
+    /// Takes one look-up from the budget of this second; `None` if it is spent.
+    fn spend(&mut self) -> Option<()> {
+        let now = Instant::now();
+        if now >= self.budget_until {
+            (self.lookups_left, self.budget_until) = (LOOKUPS_PER_SECOND, now + Duration::from_secs(1));
+        }
+        self.lookups_left = self.lookups_left.checked_sub(1)?;
+        Some(())
+    }
+}
+
 impl Enricher {
     /// Looks at this machine. Knows no process yet: [`Self::seed_from_proc`].
     pub fn live(limits: Limits) -> Self {
@@ -421,12 +433,7 @@ impl Enricher {
     }
 
     fn ask_proc(&mut self, id: ProcessId) -> Option<procfs::Seed> {
-        let live = self.live.as_mut()?;
-        let now = Instant::now();
-        if now >= live.budget_until {
-            (live.lookups_left, live.budget_until) = (LOOKUPS_PER_SECOND, now + Duration::from_secs(1));
-        }
-        live.lookups_left = live.lookups_left.checked_sub(1)?;
+        self.live.as_mut()?.spend()?;
         let seed = procfs::one(id.tgid, id.start_ns, self.cgroups.hierarchy())?;
         self.stats.from_proc += 1;
         Some(seed)
@@ -436,8 +443,7 @@ impl Enricher {
         if !self.cgroups.is_hybrid() {
             return None;
         }
-        let live = self.live.as_mut()?;
-        live.lookups_left = live.lookups_left.checked_sub(1)?;
+        self.live.as_mut()?.spend()?;
         self.cgroups.v1_container(pid)
     }
 

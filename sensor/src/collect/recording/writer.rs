@@ -41,7 +41,9 @@ pub enum WriteError {
         source: io::Error,
     },
     /// The disk is full, say.
-    #[error("the recording stops at byte {good_bytes} with {records} records: {source}; the file is valid up to there")]
+    #[error(
+        "the recording stops at byte {good_bytes} with {records} records: {source}; the file is valid up to there; free space, or write it elsewhere"
+    )]
     Write {
         /// Length of the file now.
         good_bytes: u64,
