@@ -90,7 +90,7 @@ fn a_stranger_finds_help() {
     for command in [&["run"][..], &["doctor"], &["tail"], &["rules"], &["rules", "check"], &["record"], &["replay"]] {
         let output = sensor(&[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0), "{command:?}");
-        assert!(output.stdout.len() > 200, "{command:?}");
+        assert!(output.stdout.len() > 100, "{command:?}");
     }
     assert_eq!(sensor(&["--version"]).stdout, concat!("sensor ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
 }
@@ -163,7 +163,7 @@ fn a_replay_finds_what_the_rules_say() {
     assert_eq!(items.iter().map(|i| i["event"]["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["event", "alert", "event"]);
     let finding = &items[1];
     assert_eq!(finding["rule"]["name"], "Decodes and runs");
-    assert_eq!(finding["rule"]["author"], "A. Author");
+    assert_eq!(finding["rule"]["author"][0], "A. Author");
     assert_eq!(finding["process"]["command_line"], "bash -c echo aWQK | base64 -d | sh");
     assert_eq!(finding["process"]["parent"]["executable"], "/usr/sbin/sshd");
     assert_eq!(finding["process"]["entity_id"], "boot:77:77000000000");

@@ -7,6 +7,7 @@ use crate::{
     enrich::{self, Enricher, clock},
     finding::Finding,
     sink::{Body, Item},
+    telemetry::{Counter, Counters},
 };
 use sensor_common::{EventKind, Record, Task, stats::Reason};
 use std::{
@@ -44,6 +45,8 @@ pub struct Stages<S, E> {
     pub enricher: Enricher,
     /// Rules.
     pub score: E,
+    /// The stages' counters, brought up to date several times a second.
+    pub counters: Arc<Counters>,
 }
 
 /// What was done, for the final report.
@@ -121,6 +124,8 @@ pub fn run<S: Source + Losses, E: Score>(
             last_rounds = Some(LAST_ROUNDS);
         }
         let (before, started) = (stages.collector.stats().received, Instant::now());
+        // Read before the rings are: what is put into a ring behind our back is younger than this.
+        let began_ns = if time == Time::Kernel { clock::boot_ns() } else { 0 };
         let drained = stages.source.drain(&mut |raw| stages.collector.push(raw));
         let came = stages.collector.stats().received - before;
         for context in stages.source.context() {
@@ -139,8 +144,8 @@ pub fn run<S: Source + Losses, E: Score>(
             (Ok(Progress::Open), None) => {}
         }
         let now_ns = match time {
-            Time::Kernel => clock::boot_ns(),
-            Time::Records => stages.collector.newest_ns(),
+            Time::Kernel => began_ns,
+            Time::Records => stages.source.drained_ns().unwrap_or_else(|| stages.collector.newest_ns()),
         };
         let Stages { collector, enricher, score, .. } = stages;
         collector.release(now_ns, &mut |record| run.record(&record, enricher, score, outlet));
@@ -200,8 +205,30 @@ impl Run {
             Time::Kernel => clock::boot_ns(),
             Time::Records => stages.collector.newest_ns(),
         };
+        self.count(stages);
         for (kind, reason, count) in lost {
             stages.collector.push(&encode::loss(time_ns, self.own, kind, reason, count));
+        }
+    }
+
+    /// Totals for whoever looks from outside. What the kernel suppressed is only asked for at the end: it is a look at every counter.
+    fn count<S, E>(&self, stages: &Stages<S, E>) {
+        let (collect, enrich) = (stages.collector.stats(), stages.enricher.stats());
+        let kernel = self.summary.lost.iter().filter(|((_, reason), _)| !matches!(reason, Reason::Malformed | Reason::OutputFull));
+        for (counter, total) in [
+            (Counter::CollectRecords, collect.received),
+            (Counter::CollectBytes, collect.bytes),
+            (Counter::CollectMalformed, collect.malformed.values().sum::<u64>() + enrich.malformed),
+            (Counter::CollectLate, collect.late),
+            (Counter::CollectUnjoined, collect.unjoined),
+            (Counter::KernelLost, kernel.map(|(_, n)| n).sum()),
+            (Counter::KernelSuppressed, self.summary.suppressed.values().sum()),
+            (Counter::EnrichEvents, self.summary.total()),
+            (Counter::EnrichUnknownProcess, enrich.from_header - enrich.from_proc.min(enrich.from_header)),
+            (Counter::ScoreEvaluated, self.summary.total()),
+            (Counter::ScoreFindings, self.summary.findings),
+        ] {
+            stages.counters.set(counter, total);
         }
     }
 
@@ -216,6 +243,7 @@ impl Run {
         self.summary.suppressed = suppressed.into_iter().map(|(kind, reason, n)| ((kind, reason), n)).collect();
         self.summary.collect = stages.collector.stats().clone();
         self.summary.enrich = stages.enricher.stats();
+        self.count(stages);
     }
 }
 

@@ -73,7 +73,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let signals = Signals::watch(&stop)?;
     let origin = Origin::here();
     let rules = loaded.report.running();
-    let server = Streaming::start(&config, &origin, &loaded.engine, signals.runtime())?;
+    let counters = Arc::new(Counters::default());
+    let server = Streaming::start(&config, &origin, &loaded.engine, Arc::clone(&counters), signals.runtime())?;
     let started = Instant::now();
     let mut attached = attach::attach(&config.attach_options())?;
     set_read_names(&mut attached, &loaded.engine)?;
@@ -82,7 +83,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     enricher.seed_from_proc();
     let (queue, printing) = Printing::start(&config, &origin, WhenFull::LoseEvents, &stop)?;
     let outlets = Outlets { queue, hub: server.as_ref().map(|s| s.hub.clone()) };
-    let stages = Stages { source: attached, collector: Collector::new(config.collect_options()), enricher, score: Engine(loaded.engine) };
+    let stages =
+        Stages { source: attached, collector: Collector::new(config.collect_options()), enricher, score: Engine(loaded.engine), counters };
     let until = args.shared.duration.and_then(|d| Instant::now().checked_add(d));
     let pipeline = spawn(stages, outlets, until, stop.clone())?;
     if let Some(server) = &server {
@@ -94,7 +96,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         origin.sensor_version,
         started.elapsed().as_millis()
     ));
-    blind.iter().for_each(|line| say(line));
+    if let Some(line) = blind {
+        say(&line);
+    }
     if rules == 0 {
         say("no rules are loaded: nothing will be found; give a folder with --rules");
     }
@@ -155,10 +159,17 @@ pub fn set_read_names(attached: &mut Attached, engine: &score::Engine) -> Result
         .map_err(|e| Failure::new(Exit::Refused, format!("the kernel does not take the file names of the rules: {e}")))
 }
 
-/// What is not seen on this kernel, a line each.
-fn blind(attached: &Attached) -> Vec<String> {
-    let missing = attached.verdicts().iter().filter(|v| v.tier.is_none());
-    missing.map(|v| format!("not seen on this kernel: {} ({}); `sensor doctor` tells why", v.slot.name, v.slot.gives)).collect()
+/// A line about hooks that this kernel does not have, if there are any.
+fn blind(attached: &Attached) -> Option<String> {
+    let missing: Vec<&str> = attached.verdicts().iter().filter(|v| v.tier.is_none()).map(|v| v.slot.name).collect();
+    let all = attached.verdicts().len();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "{} of {all} hooks are not there on this kernel ({}); `sensor doctor` tells why and what is seen without them",
+            missing.len(),
+            missing.join(", ")
+        )
+    })
 }
 
 /// A runtime for the network and signals: the hot path is not on it.
@@ -214,7 +225,13 @@ struct Streaming {
 }
 
 impl Streaming {
-    fn start(config: &Config, origin: &Origin, engine: &score::Engine, runtime: &Runtime) -> Result<Option<Self>, Failure> {
+    fn start(
+        config: &Config,
+        origin: &Origin,
+        engine: &score::Engine,
+        counters: Arc<Counters>,
+        runtime: &Runtime,
+    ) -> Result<Option<Self>, Failure> {
         let Some(address) = &config.listen.address.0 else { return Ok(None) };
         let listen = |message: String| Failure::new(Exit::Listen, message);
         let options = grpc::Options {
@@ -222,7 +239,7 @@ impl Streaming {
             origin: origin.clone(),
             rules_version: Arc::new(RwLock::new(engine.rules_version())),
         };
-        let hub = Hub::new(config.queue_limits(), Arc::new(Counters::default()));
+        let hub = Hub::new(config.queue_limits(), counters);
         match runtime.block_on(Server::start(options, hub.clone())) {
             Ok(server) => Ok(Some(Self { server, hub })),
             Err(ServeError::Listen(e)) => Err(listen(e.to_string())),

@@ -95,6 +95,7 @@ pub fn record<S: Source + Losses, W: Storage>(
         if stopping {
             source.detach();
         }
+        let began_ns = clock::boot_ns();
         let (mut count, mut result) = (0_u64, Ok(()));
         let progress = source.drain(&mut |raw| {
             count += 1;
@@ -111,7 +112,7 @@ pub fn record<S: Source + Losses, W: Storage>(
                 writer.record(&encode::loss(clock::boot_ns(), own, kind, reason, n))?;
             }
         }
-        writer.flush()?;
+        writer.flush(began_ns)?;
         match progress {
             Ok(Progress::Open) if !(stopping && count == 0) => thread::sleep(PAUSE),
             Ok(_) => return Ok(lost),
@@ -163,5 +164,64 @@ impl Watcher {
         }
         self.offset_ns = offset_ns;
         writer.context(&[Context::Clock { offset_ns }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::{SourceError, recording::Reader};
+    use sensor_common::{EventKind, Record, Task, Tier, decode, events::exit::Exit, stats::Reason};
+
+    /// Some records, then nothing for ever; a loss once.
+    struct Some {
+        records: Vec<Vec<u8>>,
+        lost: Vec<(EventKind, Reason, u64)>,
+        detached: bool,
+    }
+
+    impl Source for Some {
+        fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Progress, SourceError> {
+            self.records.drain(..).for_each(|r| each(&r));
+            Ok(Progress::Open)
+        }
+    }
+
+    impl Losses for Some {
+        fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
+            std::mem::take(&mut self.lost)
+        }
+
+        fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
+            Vec::new()
+        }
+
+        fn detach(&mut self) {
+            self.detached = true;
+        }
+    }
+
+    #[test]
+    fn records_and_losses_are_in_the_file_when_it_stops() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let record_at = |time_ns| {
+            let task = Task { tgid: 5, ..Task::default() };
+            encode(Header { time_ns, tier: Tier::BtfTracepoint as u8, task, ..Header::default() }, &Exit::default(), &[])
+        };
+        let records = vec![record_at(1), b"junk".to_vec(), record_at(2)];
+        let mut source = Some { records: records.clone(), lost: vec![(EventKind::Open, Reason::RingFull, 4)], detached: false };
+        let known = [Context::Clock { offset_ns: clock::offset_ns() }];
+        let mut writer = Writer::create(&path, &Host::this(), &known).unwrap();
+        let stop = Stop::default();
+        stop.set();
+        let lost = record(&mut source, &mut writer, &known, None, &stop).unwrap();
+        assert_eq!((lost, source.detached, writer.finish().unwrap().0), (4, true, 4));
+        let mut reader = Reader::open(&path).unwrap();
+        let mut read = Vec::new();
+        while reader.drain(&mut |r| read.push(r.to_vec())).unwrap() == Progress::Open {}
+        assert_eq!(read[..3], records);
+        let Ok(Record::Loss(_, loss, _)) = decode(&read[3]) else { panic!("no loss record") };
+        assert_eq!((loss.kind, loss.reason, loss.count), (EventKind::Open as u32, Reason::RingFull as u32, 4));
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     enrich::Enricher,
     sink::Origin,
 };
-use std::{path::PathBuf, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// Options of `sensor replay`.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,7 +49,13 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         enricher.learn(context);
     }
     let (mut queue, printing) = Printing::start(&config, &origin, WhenFull::Wait, &stop)?;
-    let mut stages = Stages { source: reader, collector: Collector::new(config.collect_options()), enricher, score: Engine(loaded.engine) };
+    let mut stages = Stages {
+        source: reader,
+        collector: Collector::new(config.collect_options()),
+        enricher,
+        score: Engine(loaded.engine),
+        counters: Arc::default(),
+    };
     let until = args.shared.duration.and_then(|d| Instant::now().checked_add(d));
     let (summary, end) = pipeline::run(&mut stages, &mut queue, Time::Records, until, &stop);
     drop(queue);

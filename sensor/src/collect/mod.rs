@@ -31,6 +31,12 @@ pub trait Losses {
     /// What was suppressed by policy since the start, by kind and reason; only those that are not zero.
     fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)>;
 
+    /// When the last [`Source::drain`] began, boot nanoseconds, if the source knows better than the clock: what comes later is hardly
+    /// older. Only recordings know.
+    fn drained_ns(&self) -> Option<u64> {
+        None
+    }
+
     /// Cgroups, users and clock corrections that belong before the records of the next [`Source::drain`]. Only recordings have them.
     fn context(&mut self) -> Vec<Context> {
         Vec::new()

@@ -37,6 +37,8 @@ impl Default for Options {
 pub struct Stats {
     /// Records that came in.
     pub received: u64,
+    /// Bytes of these.
+    pub bytes: u64,
     /// Records that were handed on, joined ones once.
     pub released: u64,
     /// Begun records that found their result.
@@ -111,6 +113,7 @@ impl Collector {
     /// Takes a record as it came. Bytes that are none are counted.
     pub fn push(&mut self, raw: &[u8]) {
         self.stats.received += 1;
+        self.stats.bytes += u64::try_from(raw.len()).unwrap_or(0);
         let header = match Header::read_from_prefix(raw) {
             Ok((header, _)) if usize::try_from(header.len) == Ok(raw.len()) => header,
             _ => return self.malformed(raw),

@@ -22,6 +22,9 @@ use std::{
 /// Nanoseconds of a clock tick in /proc/PID/stat: USER_HZ is 100 on all architectures that the sensor runs on.
 pub const TICK_NS: u64 = 10_000_000;
 
+/// How the kernel writes the path of a memfd.
+const MEMFD: &[u8] = b"/memfd:";
+
 /// Most processes that are read at the start.
 const MAX_PROCESSES: usize = 65_536;
 /// Most bytes of a command line that are read: beyond what is sent, only to know that there is more.
@@ -200,6 +203,9 @@ fn image(pid: u32) -> (Exec, Tail) {
     let mut exec = Exec::default();
     exec.file.kernel = link(pid, "exe", &mut tail);
     exec.cwd = link(pid, "cwd", &mut tail);
+    if exec.file.kernel.span.get(tail.bytes()).is_some_and(|path| path.starts_with(MEMFD)) {
+        exec.flags |= exec_flags::MEMFD;
+    }
     if exec.file.kernel.flags & path_flags::DELETED != 0 {
         exec.flags |= exec_flags::UNLINKED;
     }
@@ -233,7 +239,7 @@ fn link(pid: u32, name: &str, tail: &mut Tail) -> WirePath {
         Some(path) => (path, path_flags::DELETED),
         None => (bytes, 0),
     };
-    if !bytes.starts_with(b"/") || bytes.starts_with(b"/memfd:") {
+    if !bytes.starts_with(b"/") || bytes.starts_with(MEMFD) {
         flags |= path_flags::OUTSIDE;
     }
     WirePath { span: tail.push(bytes.get(..bytes.len().min(PATH_MAX)).unwrap_or_default()), flags, pad: 0 }

@@ -120,7 +120,7 @@ impl Table {
 
     /// The process with the identity that a record of the kernel gives. One that was read from /proc takes the exact identity now.
     pub(super) fn find(&mut self, id: ProcessId) -> Option<Slot> {
-        if let Some(slot) = self.by_id.get(&id) {
+        if let Some(slot) = self.by_id.get(&id).or_else(|| self.by_id.get(&self.exact(id))) {
             return Some(*slot);
         }
         let slot = *self.by_tgid.get(&id.tgid)?;

@@ -92,7 +92,13 @@ fn exit(time_ns: u64) -> Vec<u8> {
 }
 
 fn stages<S>(source: S) -> Stages<S, Nothing> {
-    Stages { source, collector: Collector::new(order::Options::default()), enricher: Enricher::replay(Limits::default()), score: Nothing }
+    Stages {
+        source,
+        collector: Collector::new(order::Options::default()),
+        enricher: Enricher::replay(Limits::default()),
+        score: Nothing,
+        counters: Arc::default(),
+    }
 }
 
 #[test]
@@ -100,7 +106,8 @@ fn items_come_in_order_with_numbers_without_gaps_and_losses_among_them() {
     let mut source = Script::new([vec![exit(5), exit(3), b"junk".to_vec()], vec![exit(4)]]);
     source.lost = vec![(EventKind::Open, Reason::RingFull, 7)];
     let mut keep = Keep::default();
-    let (summary, end) = run(&mut stages(source), &mut keep, Time::Records, None, &Stop::default());
+    let mut stages = stages(source);
+    let (summary, end) = run(&mut stages, &mut keep, Time::Records, None, &Stop::default());
     assert!(end.is_ok());
     assert_eq!(keep.0.iter().map(|i| i.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(keep.0.iter().filter(|i| i.1 == EventKind::Exit).map(|i| i.2).collect::<Vec<_>>(), [3, 4, 5]);
@@ -108,6 +115,7 @@ fn items_come_in_order_with_numbers_without_gaps_and_losses_among_them() {
     assert_eq!(summary.lost, BTreeMap::from(lost));
     assert_eq!(summary.events, BTreeMap::from([(EventKind::Exit, 3), (EventKind::Loss, 2)]));
     assert_eq!(summary.suppressed[&(EventKind::Open, Reason::ReadFiltered)], 3);
+    assert_eq!((stages.counters.get(Counter::CollectRecords), stages.counters.get(Counter::KernelLost)), (6, 7));
     assert!(summary.report().contains("open LOST: ring_full"), "{}", summary.report());
 }
 

@@ -18,8 +18,10 @@
 //!                2 user     uid u32, name
 //!                3 cgroup   cgroup v2 id u64, path
 //!                4 process  flags u32 (1: pid 1 of its namespace), exec record
-//!   3 records  entries: length u32, record
+//!   3 records  time u64, then entries: length u32, record; the rest of what one look at the rings gave. The time is when that look
+//!              began (boot ns, 0 if not known): what comes later is not much older, and a replay may release what is
 //!   4 end      number of records in the file u64; nothing follows
+//!   5 part     entries as of 3, without the time; more of the same look follows
 //! ```
 //!
 //! What was known before the first record (all processes, cgroups, users, the clock) stands in context frames before the first records
@@ -44,6 +46,7 @@ pub(super) const HOST: u32 = 1;
 pub(super) const CONTEXT: u32 = 2;
 pub(super) const RECORDS: u32 = 3;
 pub(super) const END: u32 = 4;
+pub(super) const PART: u32 = 5;
 
 /// The machine that a recording comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //! all that is good has been handed over; never a panic, never an allocation that the file's numbers alone decide.
 
 use super::format::{
-    CONTEXT, END, FORMAT_VERSION, FRAME_CHECK, FRAME_HEAD, HOST, Host, MAGIC, MAX_BODY, PREAMBLE, RECORDS, byte_order, take_bytes,
+    CONTEXT, END, FORMAT_VERSION, FRAME_CHECK, FRAME_HEAD, HOST, Host, MAGIC, MAX_BODY, PART, PREAMBLE, RECORDS, byte_order, take_bytes,
     take_context, take_u32,
 };
 use crate::{
@@ -74,6 +74,8 @@ pub struct Reader<R: Read> {
     /// The first frame with records, read while looking for the end of the context.
     ahead: Option<(u32, Vec<u8>)>,
     ended: bool,
+    /// When the look at the rings began that the last records came from.
+    drained_ns: Option<u64>,
 }
 
 impl Reader<BufReader<File>> {
@@ -93,7 +95,8 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// It is not the beginning of a recording.
     pub fn new(input: R) -> Result<Self, RecordingError> {
-        let mut reader = Self { input, host: Host::default(), context: Vec::new(), offset: 0, records: 0, ahead: None, ended: false };
+        let mut reader =
+            Self { input, host: Host::default(), context: Vec::new(), offset: 0, records: 0, ahead: None, ended: false, drained_ns: None };
         reader.preamble()?;
         match reader.frame()? {
             (HOST, body) => {
@@ -202,26 +205,36 @@ impl<R: Read> Reader<R> {
     }
 
     fn hand_over(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Progress, RecordingError> {
-        let (kind, body) = match self.ahead.take() {
-            Some(frame) => frame,
-            None => self.frame()?,
-        };
-        match kind {
-            RECORDS => {
-                let mut rest = body.as_slice();
-                while !rest.is_empty() {
-                    let (record, behind) = take_bytes(rest).ok_or_else(|| self.damaged("a record leaves its frame"))?;
-                    each(record);
-                    self.records += 1;
-                    rest = behind;
+        loop {
+            let (kind, body) = match self.ahead.take() {
+                Some(frame) => frame,
+                None => self.frame()?,
+            };
+            match kind {
+                RECORDS => {
+                    let (time, entries) = body.split_first_chunk::<8>().ok_or_else(|| self.damaged("a records frame has no time"))?;
+                    self.entries(entries, each)?;
+                    self.drained_ns = Some(u64::from_le_bytes(*time)).filter(|t| *t != 0);
+                    return Ok(Progress::Open);
                 }
-                Ok(Progress::Open)
+                PART => self.entries(&body, each)?,
+                CONTEXT => self.add_context(&body)?,
+                END => return self.end(&body).map(|()| Progress::End),
+                // A later version may add frames; what they tell is not needed to understand the records.
+                _ => {}
             }
-            CONTEXT => self.add_context(&body).map(|()| Progress::Open),
-            END => self.end(&body).map(|()| Progress::End),
-            // A later version may add frames; what they tell is not needed to understand the records.
-            _ => Ok(Progress::Open),
         }
+    }
+
+    fn entries(&mut self, body: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), RecordingError> {
+        let mut rest = body;
+        while !rest.is_empty() {
+            let (record, behind) = take_bytes(rest).ok_or_else(|| self.damaged("a record leaves its frame"))?;
+            each(record);
+            self.records += 1;
+            rest = behind;
+        }
+        Ok(())
     }
 
     fn end(&mut self, body: &[u8]) -> Result<(), RecordingError> {
@@ -258,6 +271,10 @@ impl<R: Read> Losses for Reader<R> {
 
     fn suppressed(&mut self) -> Vec<(EventKind, Reason, u64)> {
         Vec::new()
+    }
+
+    fn drained_ns(&self) -> Option<u64> {
+        self.drained_ns
     }
 
     fn context(&mut self) -> Vec<Context> {

@@ -59,7 +59,7 @@ fn write(disk: &mut Disk, records: u64) -> Result<(u64, u64), WriteError> {
     for n in 0..records {
         writer.record(&record(n))?;
         if n % 3 == 2 {
-            writer.flush()?;
+            writer.flush(n)?;
         }
         if n == 4 {
             writer.context(&[Context::Clock { offset_ns: 9 }])?;
@@ -110,6 +110,29 @@ fn cut_off_at_any_byte_the_good_records_come_and_then_an_error() {
         best = best.max(records.len());
     }
     assert_eq!(best, 8);
+}
+
+#[test]
+fn one_look_at_the_rings_is_one_drain_however_many_frames_it_took() {
+    let mut disk = Disk::default();
+    let mut writer = Writer::new(&mut disk, &host(), &[]).unwrap();
+    for n in 0..5000 {
+        writer.record(&record(n)).unwrap();
+    }
+    writer.context(&[Context::Clock { offset_ns: 1 }]).unwrap();
+    writer.flush(77).unwrap();
+    writer.record(&record(5000)).unwrap();
+    writer.flush(88).unwrap();
+    writer.finish().unwrap();
+    let mut reader = Reader::new(disk.bytes.as_slice()).unwrap();
+    let mut drain = || {
+        let mut n = 0;
+        let progress = reader.drain(&mut |_| n += 1).unwrap();
+        (n, progress, reader.drained_ns())
+    };
+    assert_eq!(drain(), (5000, Progress::Open, Some(77)));
+    assert_eq!(drain(), (1, Progress::Open, Some(88)));
+    assert_eq!(drain(), (0, Progress::End, Some(88)));
 }
 
 #[test]

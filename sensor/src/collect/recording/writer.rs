@@ -1,6 +1,6 @@
 //! Writes a recording. A write that fails (a full disk) leaves the file ending with its last whole frame.
 
-use super::format::{CONTEXT, END, FORMAT_VERSION, HOST, Host, MAGIC, MAX_BODY, RECORDS, put_context};
+use super::format::{CONTEXT, END, FORMAT_VERSION, HOST, Host, MAGIC, MAX_BODY, PART, RECORDS, put_context};
 use crate::enrich::snapshot::Context;
 use sensor_common::WIRE_VERSION;
 use std::{
@@ -41,7 +41,9 @@ pub enum WriteError {
         source: io::Error,
     },
     /// The disk is full, say.
-    #[error("the recording stops at byte {good_bytes} with {records} records: {source}; the file is valid up to there")]
+    #[error(
+        "the recording stops at byte {good_bytes} with {records} records: {source}; the file is valid up to there; free space, or write it elsewhere"
+    )]
     Write {
         /// Length of the file now.
         good_bytes: u64,
@@ -58,6 +60,8 @@ pub struct Writer<S: Storage> {
     storage: S,
     /// Entries of the next records frame.
     body: Vec<u8>,
+    /// A part was written, and the records frame that ends the look at the rings was not.
+    open: bool,
     pending: u64,
     good_bytes: u64,
     records: u64,
@@ -81,7 +85,7 @@ impl<S: Storage> Writer<S> {
     /// # Errors
     /// It cannot be written.
     pub fn new(storage: S, host: &Host, context: &[Context]) -> Result<Self, WriteError> {
-        let mut writer = Self { storage, body: Vec::new(), pending: 0, good_bytes: 0, records: 0 };
+        let mut writer = Self { storage, body: Vec::new(), open: false, pending: 0, good_bytes: 0, records: 0 };
         let preamble = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &WIRE_VERSION.to_le_bytes()].concat();
         writer.write(&preamble)?;
         writer.frame(HOST, &serde_json::to_vec(host).unwrap_or_default())?;
@@ -97,7 +101,7 @@ impl<S: Storage> Writer<S> {
         self.body.extend_from_slice(&u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.body.extend_from_slice(raw);
         self.pending += 1;
-        if self.body.len() >= FLUSH_BYTES { self.flush() } else { Ok(()) }
+        if self.body.len() >= FLUSH_BYTES { self.part() } else { Ok(()) }
     }
 
     /// Adds what became known, before the records that follow.
@@ -105,7 +109,7 @@ impl<S: Storage> Writer<S> {
     /// # Errors
     /// It cannot be written.
     pub fn context(&mut self, context: &[Context]) -> Result<(), WriteError> {
-        self.flush()?;
+        self.part()?;
         let mut body = Vec::new();
         for entry in context {
             put_context(entry, &mut body);
@@ -116,20 +120,32 @@ impl<S: Storage> Writer<S> {
         if body.is_empty() { Ok(()) } else { self.frame(CONTEXT, &body) }
     }
 
-    /// Writes the records that wait.
+    /// Writes the records that wait: all that one look at the rings gave, which began at `drained_ns` (boot ns, 0 if not known).
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn flush(&mut self) -> Result<(), WriteError> {
+    pub fn flush(&mut self, drained_ns: u64) -> Result<(), WriteError> {
+        if self.body.is_empty() && !self.open {
+            return Ok(());
+        }
+        let body = std::mem::take(&mut self.body);
+        self.records_frame(RECORDS, &[&drained_ns.to_le_bytes(), body.as_slice()].concat())
+    }
+
+    /// Writes the records that wait, with more of the same look to come.
+    fn part(&mut self) -> Result<(), WriteError> {
         if self.body.is_empty() {
             return Ok(());
         }
-        let mut body = std::mem::take(&mut self.body);
+        let body = std::mem::take(&mut self.body);
+        self.records_frame(PART, &body)
+    }
+
+    fn records_frame(&mut self, kind: u32, body: &[u8]) -> Result<(), WriteError> {
         let pending = std::mem::take(&mut self.pending);
-        self.frame(RECORDS, &body)?;
+        self.frame(kind, body)?;
         self.records += pending;
-        body.clear();
-        self.body = body;
+        self.open = kind == PART;
         Ok(())
     }
 
@@ -138,7 +154,7 @@ impl<S: Storage> Writer<S> {
     /// # Errors
     /// They cannot be written.
     pub fn finish(mut self) -> Result<(u64, u64), WriteError> {
-        self.flush()?;
+        self.flush(0)?;
         self.frame(END, &self.records.to_le_bytes())?;
         self.storage.flush().map_err(|source| self.error(source))?;
         Ok((self.records, self.good_bytes))
