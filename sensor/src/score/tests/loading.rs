@@ -220,3 +220,12 @@ fn reads_are_asked_for_by_name() {
     let both = rule(access, "    s:\n        TargetFilename: /etc/shadow\n    f:\n        Image: /bin/x\n    condition: s and not f");
     assert_eq!(load_texts(&[("t.yml", &both)], Options::default()).engine.read_names().len(), 1);
 }
+
+#[test]
+fn the_page_about_the_rules_is_current() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = crate::score::report_markdown(&load(&[root.join("rules")]).report);
+    let committed = std::fs::read_to_string(root.join("docs/rules.md")).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(page == committed, "docs/rules.md is not current, run `cargo xtask codegen`; the first line that differs: {differs:?}");
+}
