@@ -224,7 +224,6 @@ fn a_large_hostile_document_takes_no_minutes() {
         let report = load_texts(&[("bad.yml", &what.repeat(times))], Options::default()).report;
         assert_eq!(report.broken().count(), 1, "{what} {times} times");
     }
-    }
 }
 
 #[test]
