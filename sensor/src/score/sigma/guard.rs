@@ -14,6 +14,8 @@ use yaml_serde::Value;
 
 /// YAML nodes in one document, after aliases.
 const MAX_NODES: usize = 20_000;
+/// Bytes of one document: the YAML scanner takes time by the square of it on hostile ones.
+const MAX_BYTES: usize = 256 << 10;
 /// Nesting of YAML.
 const MAX_DEPTH: usize = 24;
 /// Bytes of one condition.
@@ -60,6 +62,10 @@ pub(crate) fn split(text: &str) -> Vec<Document> {
 
 /// Parses one document, after looking whether it can be parsed at all.
 pub(super) fn parse(document: &Document) -> Result<SigmaCollection, Problem> {
+    if document.text.len() > MAX_BYTES {
+        let message = format!("a rule of {} KiB (at most {})", document.text.len() >> 10, MAX_BYTES >> 10);
+        return Err(Problem::broken(message, "split it"));
+    }
     for part in yaml_serde::Deserializer::from_str(&document.text) {
         let nodes = Cell::new(0);
         Count { nodes: &nodes, depth: 0 }.deserialize(part).map_err(|e| yaml_problem(&e))?;

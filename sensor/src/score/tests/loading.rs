@@ -19,6 +19,9 @@ fn complaint(text: &str) -> Complaint {
     }
 }
 
+/// Line and column.
+type Place = Option<(u32, u32)>;
+
 const EXEC: &str = "category: process_creation";
 
 #[test]
@@ -80,7 +83,7 @@ fn a_rule_that_can_match_without_what_is_not_seen_runs_and_says_so() {
 #[test]
 fn what_is_wrong_is_said_with_its_place_and_a_hint() {
     let s = |item: &str| rule(EXEC, &format!("    s:\n        {item}\n    condition: s"));
-    let cases: Vec<(String, &str, &str, Option<(u32, u32)>)> = vec![
+    let cases: Vec<(String, &str, &str, Place)> = vec![
         (s("CommandLine|contians: x"), "unknown modifier `contians`", "did you mean contains?", Some((7, 20))),
         (
             s("CommandLine|contains|endswith: x"),
@@ -128,29 +131,27 @@ fn what_is_wrong_is_said_with_its_place_and_a_hint() {
             "use informational, low, medium, high or critical",
             Some((9, 1)),
         ),
+        (
+            s("Image: x").replace("logsource:\n    category: process_creation\n", ""),
+            "there is no `logsource`",
+            "add one, with the product linux and a category or a service",
+            None,
+        ),
         (s("Image: x").replace("title: T\n", ""), "there is no `title`", "add `title:`", None),
         (s("Image: x").replace("    condition: s\n", ""), "there is no `condition`", "add `condition:`", None),
         (s("Image: x").replace("detection:", "detecton:"), "there is no `detection`", "`detecton` should be `detection`", Some((5, 1))),
-        (
-            s("Image: 'x"),
-            "YAML: while scanning a quoted scalar, found unexpected end of stream",
-            "look at the indentation and the quotes around there",
-            Some((7, 16)),
-        ),
+        (s("Image: 'x"), "YAML: found unexpected end of stream", "look at the indentation and the quotes around there", Some((10, 1))),
         ("# nothing\n".into(), "it holds no rule", "remove it, or write a rule into it", None),
         (
             s("Image: x").replace("detection:\n", "detection:\n    s:\n        Image: y\n"),
             "YAML: detection: duplicate entry with key \"s\"",
             "remove one of them, or make them a list",
-            None,
+            Some((6, 5)),
         ),
     ];
     for (text, message, hint, place) in cases {
         let got = complaint(&text);
-        assert_eq!((got.message.as_str(), got.hint.as_str()), (message, hint), "{text}");
-        if place.is_some() {
-            assert_eq!(got.line.zip(got.column), place, "{text}");
-        }
+        assert_eq!((got.message.as_str(), got.hint.as_str(), got.line.zip(got.column)), (message, hint, place), "{text}");
     }
     let parse = complaint(&s("Image: x").replace("condition: s", "condition: s and and"));
     assert!(parse.message.starts_with("the condition cannot be read: "), "{parse:?}");
@@ -214,6 +215,15 @@ fn hostile_rules_are_refused_and_the_others_run() {
 fn a_wide_choice_of_detections_is_refused_only_when_it_explodes() {
     let named: String = (0..40).map(|n| format!("    s{n}:\n        CommandLine|contains: word{n}x\n")).collect();
     assert!(matches!(state(&rule(EXEC, &format!("{named}    condition: 20 of s*"))), RuleState::Runs { .. }));
+}
+
+#[test]
+fn a_large_hostile_document_takes_no_minutes() {
+    // What makes the YAML scanner go over its open brackets again and again. No time is asserted: it ends.
+    for (what, times) in [("[", 1 << 20), ("[", 1 << 16), ("{", 1 << 16), ("- ", 1 << 15), ("a: &a [", 1 << 13), ("'", 1 << 16)] {
+        let report = load_texts(&[("bad.yml", &what.repeat(times))], Options::default()).report;
+        assert_eq!(report.broken().count(), 1, "{what} {times} times");
+    }
 }
 
 #[test]
@@ -292,6 +302,28 @@ fn reads_are_asked_for_by_name() {
         };
         assert_eq!(loaded.report.rules[0].state, RuleState::Runs { notes }, "{item}");
     }
+    // Two rules that write one value in two ways; a fixed part of a pattern that is a value of another rule.
+    let item = |id: &str, item: &str| rule(access, &format!("    s:\n        {item}\n    condition: s")).replace("id: t", id);
+    let several = [
+        item("id: a", "TargetFilename: /home/x/Cookies"),
+        item("id: b", "TargetFilename: /home/x/cookies"),
+        item("id: c", "{TargetFilename|startswith: /etc/, Image: /bin/x}"),
+        item("id: d", "TargetFilename: /opt/*release"),
+        item("id: e", "{TargetFilename|contains: '/et*x', TargetFilename|endswith: /group}"),
+    ];
+    let texts: Vec<(&str, &str)> = ["a", "b", "c", "d", "e"].into_iter().zip(several.iter().map(String::as_str)).collect();
+    let loaded = load_texts(&texts, Options::default());
+    let names: Vec<String> = loaded.engine.read_names().iter().map(|n| String::from_utf8_lossy(&n.name).into_owned()).collect();
+    assert_eq!(names, ["Cookies", "cookies", "etc", "group"]);
     let both = rule(access, "    s:\n        TargetFilename: /etc/shadow\n    f:\n        Image: /bin/x\n    condition: s and not f");
     assert_eq!(load_texts(&[("t.yml", &both)], Options::default()).engine.read_names().len(), 1);
+}
+
+#[test]
+fn the_page_about_the_rules_is_current() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = crate::score::report_markdown(&load(&[root.join("rules")]).report);
+    let committed = std::fs::read_to_string(root.join("docs/rules.md")).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(page == committed, "docs/rules.md is not current, run `cargo xtask codegen`; the first line that differs: {differs:?}");
 }
