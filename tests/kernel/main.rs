@@ -2,6 +2,7 @@
 //! tests share one attached sensor. `cargo xtask test` runs them on this machine, `cargo xtask vm` in guests with other kernels.
 
 mod accept;
+mod attacks;
 mod bind;
 mod chmod;
 mod chown;

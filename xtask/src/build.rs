@@ -34,7 +34,7 @@ pub(crate) fn kernel_programs() -> Result<()> {
         bail!("sensor-ebpf/ is missing: this checkout is not complete");
     }
     shell::step("Build the kernel programs", "compiled for the kernel's BPF machine and embedded in the sensor");
-    let built = executable(bpf_cargo("build").arg("--release"), "sensor")?;
+    let built = executable(bpf_cargo("build").arg("--release"), "sensor-ebpf")?;
     let bytes = fs::read(&built).with_context(|| format!("cannot read {}", paths::show(&built)))?;
     // Untouched if equal, so that the sensor is not built again.
     let object = paths::bpf_object();

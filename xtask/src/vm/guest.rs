@@ -79,7 +79,10 @@ fn pack(run: &Run, payload: &Payload, initramfs: &Path) -> Result<()> {
     for folder in ["bin", "dev", "etc/cron.d", "home/user", "modules", "proc", "root", "run", "sensor", "sys", "tmp", "var/tmp"] {
         fs::create_dir_all(root.join(folder))?;
     }
-    executable(&kernels::busybox(), &root.join("bin/busybox"))?;
+    for program in kernels::programs() {
+        let name = program.file_name().context("a program")?.to_string_lossy().replace("-static", "");
+        executable(&program, &root.join("bin").join(name))?;
+    }
     executable(&payload.test, &root.join("sensor/test"))?;
     executable(&payload.sensor, &root.join("sensor/sensor"))?;
     executable(&paths::at("tests/vm/init"), &root.join("init"))?;

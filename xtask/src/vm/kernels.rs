@@ -54,14 +54,20 @@ impl Kernel {
     }
 }
 
-/// A static busybox, from its package, which is not installed: it would replace the machine's own.
-pub(crate) fn busybox() -> PathBuf {
-    paths::at("target/kernels/busybox")
+/// Programs of the guests: package, and file in it. From their packages, which are not installed: they would replace the machine's own.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("busybox-static", "busybox"),  // the user space
+    ("bash-static", "bash-static"), // attacks want its /dev/tcp
+];
+
+/// The static programs of the guests.
+pub(crate) fn programs() -> impl Iterator<Item = PathBuf> {
+    PROGRAMS.iter().map(|(_, file)| paths::at("target/kernels").join(file))
 }
 
 /// Fetches what is missing.
 pub(crate) fn ensure_all() -> Result<()> {
-    if ALL.iter().all(|k| !k.version().is_empty()) && busybox().is_file() {
+    if ALL.iter().all(|k| !k.version().is_empty()) && programs().all(|p| p.is_file()) {
         return Ok(());
     }
     if shell::find("apt-get").is_none() || shell::find("dpkg-deb").is_none() {
@@ -74,12 +80,13 @@ pub(crate) fn ensure_all() -> Result<()> {
         );
         fetch(kernel).with_context(|| format!("no kernel {}", kernel.series))?;
     }
-    if !busybox().is_file() {
-        shell::step("Fetch busybox-static", "the guests' user space; it stays under target/kernels and is not installed");
-        let work = fresh(&paths::at("target/kernels/work-busybox"))?;
-        download(None, &work, &["busybox-static".to_owned()])?;
-        let found = find_file(&work, &|p| p.ends_with("bin/busybox")).context("the package has no bin/busybox")?;
-        fs::copy(found, busybox())?;
+    for ((package, file), target) in PROGRAMS.iter().zip(programs()).filter(|(_, target)| !target.is_file()) {
+        shell::step(&format!("Fetch {package}"), "for the guests' user space; it stays under target/kernels and is not installed");
+        let work = fresh(&paths::at("target/kernels/work").join(package))?;
+        download(None, &work, &[(*package).to_owned()])?;
+        let found =
+            find_file(&work, &|p| p.ends_with(Path::new("bin").join(file))).with_context(|| format!("{package} has no bin/{file}"))?;
+        fs::copy(found, target)?;
         fs::remove_dir_all(work)?;
     }
     Ok(())
