@@ -23,7 +23,12 @@ fn main() {
     let rules = if rules.is_empty() { vec![PathBuf::from("rules")] } else { rules };
     let start = Instant::now();
     let mut loaded = sensor::score::load(&rules);
-    println!("{} rules loaded in {:.1} ms, {} run", loaded.report.rules.len(), start.elapsed().as_secs_f64() * 1e3, loaded.report.running());
+    println!(
+        "{} rules loaded in {:.1} ms, {} run",
+        loaded.report.rules.len(),
+        start.elapsed().as_secs_f64() * 1e3,
+        loaded.report.running()
+    );
     let bytes: usize = lines.iter().map(|l| l[1].len()).sum();
     println!("{} events, {} bytes of command line on average", lines.len(), bytes / lines.len().max(1));
     for (name, shared) in [("each string new", false), ("parents shared, as in the process tree", true)] {
@@ -65,7 +70,14 @@ fn made_up() -> Vec<Line> {
     let made = |n: usize| {
         let program = programs[n % programs.len()];
         let command = format!("{program} --quiet -o /var/lib/dpkg/info/package-{n}.list /usr/share/doc/package-{}/changelog.gz", n % 97);
-        [format!("/usr/bin/{program}"), command, "/usr/bin/dash".into(), format!("/bin/sh /var/lib/dpkg/info/{}.postinst configure", n % 31), "root".into(), "/".into()]
+        [
+            format!("/usr/bin/{program}"),
+            command,
+            "/usr/bin/dash".into(),
+            format!("/bin/sh /var/lib/dpkg/info/{}.postinst configure", n % 31),
+            "root".into(),
+            "/".into(),
+        ]
     };
     (0..5000).map(made).collect()
 }
@@ -78,7 +90,15 @@ fn events(lines: &[Line], shared: bool) -> Vec<Arc<Event>> {
         let process = process(&line[0], &line[1], &line[4], &line[5], n);
         let body = Body::Exec { outcome: Outcome::Success(0), image: process.image.clone().expect("just made") };
         let time_ns = n as u64 * 1_000_000;
-        Arc::new(Event { time_ns, wall_ns: time_ns, tier: Tier::Tracepoint, tid: 1, process: Arc::new(process), parent: Some(parent), body })
+        Arc::new(Event {
+            time_ns,
+            wall_ns: time_ns,
+            tier: Tier::Tracepoint,
+            tid: 1,
+            process: Arc::new(process),
+            parent: Some(parent),
+            body,
+        })
     };
     lines.iter().enumerate().map(|(n, line)| make(line, n)).collect()
 }

@@ -295,7 +295,8 @@ fn events(source: &str, items: &Items, dice: &mut Dice) -> Vec<Event> {
         bodies.push(Body::Rename { outcome, old, new, flags: 0 });
     }
     let (process, parent) = (Arc::new(process), Some(Arc::new(parent)));
-    let event = |body| Event { time_ns: 1, wall_ns: 1, tier: Tier::Tracepoint, tid: 10, process: process.clone(), parent: parent.clone(), body };
+    let event =
+        |body| Event { time_ns: 1, wall_ns: 1, tier: Tier::Tracepoint, tid: 10, process: process.clone(), parent: parent.clone(), body };
     bodies.into_iter().map(event).collect()
 }
 

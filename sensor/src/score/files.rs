@@ -104,7 +104,5 @@ fn read_text(path: &Path) -> Result<String, Problem> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Problem::broken(format!("it is larger than {} KiB", MAX_BYTES / 1024), "split it, a rule per file"));
     }
-    String::from_utf8(bytes).map_err(|e| {
-        Problem::broken(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to()), "save it as UTF-8")
-    })
+    String::from_utf8(bytes).map_err(|e| Problem::broken(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to()), "save it as UTF-8"))
 }

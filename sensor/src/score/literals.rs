@@ -52,10 +52,10 @@ fn of_run(list: &[Hir]) -> Option<Vec<Vec<u8>>> {
             HirKind::Look(_) => {}
             _ => {
                 offer(vec![std::mem::take(&mut run)]);
-                if !matches!(item.kind(), HirKind::Literal(_) | HirKind::Class(_)) {
-                    if let Some(set) = of(item) {
-                        offer(set);
-                    }
+                if !matches!(item.kind(), HirKind::Literal(_) | HirKind::Class(_))
+                    && let Some(set) = of(item)
+                {
+                    offer(set);
                 }
             }
         }

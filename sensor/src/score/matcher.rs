@@ -151,11 +151,14 @@ fn last(bytes: &[u8]) -> Option<[u8; 4]> {
     bytes.last_chunk().copied()
 }
 
+/// A value and its predicate.
+type Entry = (Box<[u8]>, u32);
+
 /// Values at one end of a string, by their outermost four bytes; shorter ones in a list.
 #[derive(Default)]
 struct Ends {
-    by_four: Map<[u8; 4], Vec<(Box<[u8]>, u32)>>,
-    short: Vec<(Box<[u8]>, u32)>,
+    by_four: Map<[u8; 4], Vec<Entry>>,
+    short: Vec<Entry>,
 }
 
 impl Ends {

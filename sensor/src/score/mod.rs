@@ -66,7 +66,8 @@ fn build(files: Vec<files::File>, options: Options) -> Loaded {
     let fallback = options.clone();
     sigma::on_big_stack(move || Builder::default().build(files, options)).unwrap_or_else(|e| {
         // Without a thread there is no engine; say so in the one place that is always read.
-        let problem = Problem::broken(format!("the rules cannot be loaded: {e}"), "free memory or threads, and report it if there are enough");
+        let problem =
+            Problem::broken(format!("the rules cannot be loaded: {e}"), "free memory or threads, and report it if there are enough");
         let report = Report { rules: vec![entry("rules", None, broken(&problem, "", 0))] };
         Loaded { engine: Engine::new(Vec::new(), Pool::default(), Vec::new(), fallback), report }
     })
@@ -191,9 +192,10 @@ fn broken(problem: &Problem, text: &str, lines: u32) -> RuleState {
     match problem {
         Problem::NotHere(reason) => RuleState::NotApplicable { reason: reason.clone() },
         Problem::Broken { message, hint, near, place } => {
-            let found = near.as_deref().filter(|n| !n.is_empty()).and_then(|near| {
-                (1_u32..).zip(text.lines()).find_map(|(n, line)| Some((n, u32::try_from(line.find(near)?).ok()? + 1)))
-            });
+            let found = near
+                .as_deref()
+                .filter(|n| !n.is_empty())
+                .and_then(|near| (1_u32..).zip(text.lines()).find_map(|(n, line)| Some((n, u32::try_from(line.find(near)?).ok()? + 1))));
             let place = place.or(found);
             RuleState::Broken(Complaint {
                 message: message.clone(),

@@ -47,15 +47,17 @@ fn need(expr: &Expr, pool: &Pool) -> Option<Names> {
             match glob {
                 Some(glob) => atom(glob),
                 // The one that leaves least uncovered, and then names files rather than folders.
-                None => list.iter().filter_map(|e| need(e, pool)).min_by_key(|(names, missing)| {
-                    (missing.len(), names.iter().filter(|n| n.what == ReadOf::Folder).count(), names.len())
-                }),
+                None => list
+                    .iter()
+                    .filter_map(|e| need(e, pool))
+                    .min_by_key(|(names, missing)| (missing.len(), names.iter().filter(|n| n.what == ReadOf::Folder).count(), names.len())),
             }
         }
         Expr::Or(list) | Expr::AtLeast(_, list) => {
             let mut all = Names::default();
             for e in list {
-                let (names, missing) = need(e, pool).unwrap_or_else(|| (BTreeSet::new(), BTreeSet::from(["an alternative without a path".into()])));
+                let (names, missing) =
+                    need(e, pool).unwrap_or_else(|| (BTreeSet::new(), BTreeSet::from(["an alternative without a path".into()])));
                 all.0.extend(names);
                 all.1.extend(missing);
             }

@@ -129,14 +129,8 @@ pub fn report_markdown(report: &Report) -> String {
         };
         let level = rule.level.map_or("", Level::as_str);
         let title = if rule.title.is_empty() { &rule.source } else { &rule.title };
-        let _ = writeln!(
-            out,
-            "| [{}](../rules/{}) | {level} | {state} | {} | {} |",
-            cell(title),
-            rule.source,
-            cell(&text),
-            cell(&rule.author)
-        );
+        let _ =
+            writeln!(out, "| [{}](../rules/{}) | {level} | {state} | {} | {} |", cell(title), rule.source, cell(&text), cell(&rule.author));
     }
     out
 }

@@ -205,8 +205,30 @@ pub(super) fn parser_problem(text: &str) -> Problem {
 }
 
 const MODIFIERS: &[&str] = &[
-    "contains", "startswith", "endswith", "all", "re", "i", "m", "s", "cidr", "base64", "base64offset", "wide", "utf16", "utf16le", "utf16be",
-    "windash", "cased", "exists", "fieldref", "gt", "gte", "lt", "lte", "neq",
+    "contains",
+    "startswith",
+    "endswith",
+    "all",
+    "re",
+    "i",
+    "m",
+    "s",
+    "cidr",
+    "base64",
+    "base64offset",
+    "wide",
+    "utf16",
+    "utf16le",
+    "utf16be",
+    "windash",
+    "cased",
+    "exists",
+    "fieldref",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "neq",
 ];
 
 /// Walks a document without keeping anything of it.

@@ -152,8 +152,7 @@ macro_rules! path {
     };
 }
 
-const PROCESS_CREATION: &[View] =
-    &[view!(&[Exec], &[Guard::NotFailed], &[COMMAND_LINE, EXECUTABLE], &[], ACTOR, UNSEEN)];
+const PROCESS_CREATION: &[View] = &[view!(&[Exec], &[Guard::NotFailed], &[COMMAND_LINE, EXECUTABLE], &[], ACTOR, UNSEEN)];
 const FILE_EVENT: &[View] = &[view!(
     &[Open, Rename, Link, Symlink],
     &[Guard::NotFailed, Guard::Writes],

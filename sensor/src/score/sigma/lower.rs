@@ -72,7 +72,9 @@ impl<'a> Lowering<'a> {
                 if chosen.is_empty() {
                     return Err(match pattern {
                         SelectorPattern::Pattern(p) => self.no_such(p),
-                        SelectorPattern::Them => Problem::broken("`them` stands for nothing: no detection has a name without `_` in front", "name one"),
+                        SelectorPattern::Them => {
+                            Problem::broken("`them` stands for nothing: no detection has a name without `_` in front", "name one")
+                        }
                     });
                 }
                 let list = chosen.into_iter().map(|d| self.detection(d, view)).collect::<Result<Vec<_>, _>>()?;

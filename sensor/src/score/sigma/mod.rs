@@ -203,7 +203,13 @@ fn compile(rule: &SigmaRule, pool: &mut Pool) -> Result<Compiled, Problem> {
     }
     left_out.extend(unknown);
     let mut notes: Vec<String> = left_out.into_iter().map(|why| format!("runs in part: {why}")).collect();
-    notes.extend(lowering.words.iter().filter(|(_, seen)| !**seen).filter_map(|((field, value), _)| not_seen(field, value).map(|s| format!("runs in part: {s}"))));
+    notes.extend(
+        lowering
+            .words
+            .iter()
+            .filter(|(_, seen)| !**seen)
+            .filter_map(|((field, value), _)| not_seen(field, value).map(|s| format!("runs in part: {s}"))),
+    );
     let kinds = by_kind.into_iter().map(|(kind, list)| (kind, Expr::Or(list).normal(&mut BTreeSet::new()))).collect();
     Ok(Compiled { kinds, reads, notes })
 }
@@ -221,7 +227,10 @@ fn never(lowering: &lower::Lowering<'_>) -> Problem {
     let reasons: Vec<String> =
         lowering.words.iter().filter(|(_, seen)| !**seen).filter_map(|((field, value), _)| not_seen(field, value)).collect();
     if reasons.is_empty() {
-        Problem::broken("its conditions contradict each other: it could never match", "look at the condition and at fields of different records")
+        Problem::broken(
+            "its conditions contradict each other: it could never match",
+            "look at the condition and at fields of different records",
+        )
     } else {
         Problem::NotHere(reasons.join("; "))
     }

@@ -64,23 +64,9 @@ impl<'a> Modifiers<'a> {
             list.iter().filter(|m| wanted.contains(m)).map(|m| format!("{m:?}").to_ascii_lowercase()).collect()
         };
         let string = names(&[Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith]);
-        let other = names(&[
-            Modifier::Re,
-            Modifier::Cidr,
-            Modifier::Exists,
-            Modifier::Gt,
-            Modifier::Gte,
-            Modifier::Lt,
-            Modifier::Lte,
-        ]);
-        let encoding = names(&[
-            Modifier::Base64,
-            Modifier::Base64Offset,
-            Modifier::Wide,
-            Modifier::Utf16,
-            Modifier::Utf16be,
-            Modifier::WindAsh,
-        ]);
+        let other = names(&[Modifier::Re, Modifier::Cidr, Modifier::Exists, Modifier::Gt, Modifier::Gte, Modifier::Lt, Modifier::Lte]);
+        let encoding =
+            names(&[Modifier::Base64, Modifier::Base64Offset, Modifier::Wide, Modifier::Utf16, Modifier::Utf16be, Modifier::WindAsh]);
         let flags = names(&[Modifier::IgnoreCase, Modifier::Multiline, Modifier::DotAll]);
         let clash = |a: &[String], b: &[String]| {
             let all: Vec<&str> = a.iter().chain(b).map(String::as_str).collect();
@@ -371,7 +357,10 @@ fn regex_problem(written: &str, error: &regex::Error) -> Problem {
             ErrorKind::UnsupportedBackreference | ErrorKind::UnsupportedLookAround => {
                 Problem::NotHere(format!("the regular expression `{}`: {what}", shorten(written)))
             }
-            _ => Problem::broken(format!("the regular expression `{}`: {what}", shorten(written)), "see https://docs.rs/regex for the syntax"),
+            _ => Problem::broken(
+                format!("the regular expression `{}`: {what}", shorten(written)),
+                "see https://docs.rs/regex for the syntax",
+            ),
         };
     }
     Problem::broken(format!("the regular expression `{}` cannot be compiled", shorten(written)), "see https://docs.rs/regex for the syntax")

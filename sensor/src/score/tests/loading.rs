@@ -19,6 +19,9 @@ fn complaint(text: &str) -> Complaint {
     }
 }
 
+/// Line and column.
+type Place = Option<(u32, u32)>;
+
 const EXEC: &str = "category: process_creation";
 
 #[test]
@@ -28,16 +31,36 @@ fn what_the_sensor_does_not_see_is_named() {
         ("{product: windows, category: process_creation}", s("Image: x"), "it is for windows, the sensor runs on Linux"),
         ("{product: linux, service: sshd}", s("a: x"), "it reads the logs of sshd, the sensor reads no log files"),
         ("{product: linux}", s("a: x"), "it searches text logs of any kind, the sensor reads no log files"),
-        ("category: proces_creation", s("Image: x"), "the category proces_creation is not among the events of the sensor; did you mean process_creation?"),
+        (
+            "category: proces_creation",
+            s("Image: x"),
+            "the category proces_creation is not among the events of the sensor; did you mean process_creation?",
+        ),
         ("category: dns_query", s("Image: x"), "the category dns_query is not among the events of the sensor"),
         (EXEC, s("Imgae: x"), "Imgae is not a field of this log source; did you mean Image?"),
         (EXEC, s("OriginalFileName: x"), "OriginalFileName is in the resources of Windows programs"),
         (EXEC, s("CommandLine|expand: '%x%'"), "`expand` needs placeholder values, and the sensor has none"),
-        (EXEC, s("CommandLine|re: '(?=x)y'"), "the regular expression `(?=x)y`: look-around, including look-ahead and look-behind, is not supported"),
-        ("service: auditd", s("{type: TTY, data: x}").replace("{type: TTY, data: x}", "type: TTY"), "auditd records of the type TTY are not among what the sensor sees (EXECVE, PATH, SYSCALL)"),
-        ("service: auditd", "    s: {type: SYSCALL, SYSCALL: mknod}\n    condition: s".into(), "the system call mknod is not among those that the sensor sees"),
+        (
+            EXEC,
+            s("CommandLine|re: '(?=x)y'"),
+            "the regular expression `(?=x)y`: look-around, including look-ahead and look-behind, is not supported",
+        ),
+        (
+            "service: auditd",
+            s("{type: TTY, data: x}").replace("{type: TTY, data: x}", "type: TTY"),
+            "auditd records of the type TTY are not among what the sensor sees (EXECVE, PATH, SYSCALL)",
+        ),
+        (
+            "service: auditd",
+            "    s: {type: SYSCALL, SYSCALL: mknod}\n    condition: s".into(),
+            "the system call mknod is not among those that the sensor sees",
+        ),
         ("service: auditd", s("key: x"), "key is set by the audit rules of a machine, which the sensor does not use"),
-        (EXEC, "    s:\n        Image: x\n    f:\n        Hashes: y\n    condition: s and not f".into(), "Hashes is not seen: files are not hashed"),
+        (
+            EXEC,
+            "    s:\n        Image: x\n    f:\n        Hashes: y\n    condition: s and not f".into(),
+            "Hashes is not seen: files are not hashed",
+        ),
         (EXEC, "    s:\n        Image: x\n    timeframe: 5m\n    condition: s".into(), "`timeframe` (counting over time) is not supported"),
     ] {
         assert_eq!(state(&rule(source, &detection)), RuleState::NotApplicable { reason: wanted.to_owned() }, "{source} {detection}");
@@ -51,31 +74,74 @@ fn a_rule_that_can_match_without_what_is_not_seen_runs_and_says_so() {
     let text = rule(EXEC, "    s1:\n        Image: x\n    s2:\n        Hashes: y\n    condition: 1 of s*");
     assert_eq!(state(&text), RuleState::Runs { notes: vec!["runs in part: Hashes is not seen: files are not hashed".into()] });
     let text = rule("service: auditd", "    s: {type: SYSCALL, SYSCALL: [execve, mknod]}\n    condition: s");
-    assert_eq!(state(&text), RuleState::Runs { notes: vec!["runs in part: the system call mknod is not among those that the sensor sees".into()] });
+    assert_eq!(
+        state(&text),
+        RuleState::Runs { notes: vec!["runs in part: the system call mknod is not among those that the sensor sees".into()] }
+    );
 }
 
 #[test]
 fn what_is_wrong_is_said_with_its_place_and_a_hint() {
     let s = |item: &str| rule(EXEC, &format!("    s:\n        {item}\n    condition: s"));
-    let cases: Vec<(String, &str, &str, Option<(u32, u32)>)> = vec![
+    let cases: Vec<(String, &str, &str, Place)> = vec![
         (s("CommandLine|contians: x"), "unknown modifier `contians`", "did you mean contains?", Some((7, 20))),
-        (s("CommandLine|contains|endswith: x"), "these modifiers do not go together: contains, endswith", "use one kind of comparison per field", Some((7, 9))),
-        (s("CommandLine|i: x"), "`ignorecase` is a flag of regular expressions and needs `re` before it", "case is ignored anyway, unless `cased` is given", Some((7, 9))),
-        (s("CommandLine|re: '(a'"), "the regular expression `(a`: unclosed group", "see https://docs.rs/regex for the syntax", Some((7, 9))),
+        (
+            s("CommandLine|contains|endswith: x"),
+            "these modifiers do not go together: contains, endswith",
+            "use one kind of comparison per field",
+            Some((7, 9)),
+        ),
+        (
+            s("CommandLine|i: x"),
+            "`ignorecase` is a flag of regular expressions and needs `re` before it",
+            "case is ignored anyway, unless `cased` is given",
+            Some((7, 9)),
+        ),
+        (
+            s("CommandLine|re: '(a'"),
+            "the regular expression `(a`: unclosed group",
+            "see https://docs.rs/regex for the syntax",
+            Some((7, 9)),
+        ),
         (s("CommandLine|cidr: 'x/8'"), "`x/8` is no network", "write it like 10.0.0.0/8 or fe80::/10", Some((7, 9))),
         (s("CommandLine|gt: x"), "`x` is compared as a number and is none", "give a number", Some((7, 9))),
         (s("CommandLine: {a: b}"), "the value of `CommandLine` is not plain", "give a value or a list of values", Some((7, 9))),
         (s("CommandLine: []"), "an empty list of values", "give at least one value", Some((7, 9))),
-        (s("Image: x").replace("condition: s", "condition: selektion"), "the condition names `selektion`, and there is no such detection", "there are: s", Some((8, 5))),
-        (s("Image: x").replace("condition: s", "condition: 1 of x*"), "the condition names `x*`, and there is no such detection", "there are: s", Some((8, 5))),
-        (s("Image: x").replace("condition: s", "condition: 3 of s*"), "the condition wants 3 detections of the 1 that `s*` stands for", "it could never match", None),
-        (s("Image: x").replace("level: low", "level: hgih"), "level `hgih` does not exist", "use informational, low, medium, high or critical", Some((9, 1))),
+        (
+            s("Image: x").replace("condition: s", "condition: selektion"),
+            "the condition names `selektion`, and there is no such detection",
+            "there are: s",
+            Some((8, 5)),
+        ),
+        (
+            s("Image: x").replace("condition: s", "condition: 1 of x*"),
+            "the condition names `x*`, and there is no such detection",
+            "there are: s",
+            Some((8, 5)),
+        ),
+        (
+            s("Image: x").replace("condition: s", "condition: 3 of s*"),
+            "the condition wants 3 detections of the 1 that `s*` stands for",
+            "it could never match",
+            None,
+        ),
+        (
+            s("Image: x").replace("level: low", "level: hgih"),
+            "level `hgih` does not exist",
+            "use informational, low, medium, high or critical",
+            Some((9, 1)),
+        ),
         (s("Image: x").replace("title: T\n", ""), "there is no `title`", "add `title:`", None),
         (s("Image: x").replace("    condition: s\n", ""), "there is no `condition`", "add `condition:`", None),
         (s("Image: x").replace("detection:", "detecton:"), "there is no `detection`", "`detecton` should be `detection`", Some((5, 1))),
         (s("Image: 'x"), "YAML: found unexpected end of stream", "look at the indentation and the quotes around there", Some((10, 1))),
         ("# nothing\n".into(), "it holds no rule", "remove it, or write a rule into it", None),
-        (s("Image: x").replace("detection:\n", "detection:\n    s:\n        Image: y\n"), "YAML: detection: duplicate entry with key \"s\"", "remove one of them, or make them a list", Some((6, 5))),
+        (
+            s("Image: x").replace("detection:\n", "detection:\n    s:\n        Image: y\n"),
+            "YAML: detection: duplicate entry with key \"s\"",
+            "remove one of them, or make them a list",
+            Some((6, 5)),
+        ),
     ];
     for (text, message, hint, place) in cases {
         let got = complaint(&text);
@@ -149,7 +215,12 @@ fn a_wide_choice_of_detections_is_refused_only_when_it_explodes() {
 fn a_document_as_large_as_may_be_takes_no_minutes() {
     // What makes the YAML scanner go over its open brackets again and again. No time is asserted: it ends.
     for text in ["[".repeat(1 << 20), "{".repeat(1 << 18), "- ".repeat(1 << 17), "a: &a [".repeat(1 << 15), "'".repeat(1 << 18)] {
-        assert_eq!(load_texts(&[("bad.yml", &text)], Options::default()).report.broken().count(), 1, "{}", text.get(..10).unwrap_or_default());
+        assert_eq!(
+            load_texts(&[("bad.yml", &text)], Options::default()).report.broken().count(),
+            1,
+            "{}",
+            text.get(..10).unwrap_or_default()
+        );
     }
 }
 
@@ -173,7 +244,10 @@ fn files_are_found_once_and_read_within_limits() {
     let report = load(&[dir.path().to_owned(), dir.path().join("b"), missing.clone()]).report;
     let broken: Vec<(String, String)> = report.broken().map(|(r, c)| (r.source.clone(), c.message.clone())).collect();
     assert_eq!(report.running(), 2);
-    assert_eq!(report.rules.iter().map(|r| r.source.as_str()).collect::<Vec<_>>(), ["a/two.yaml", "b/one.yml", "big.yml", "latin.yml", "missing"]);
+    assert_eq!(
+        report.rules.iter().map(|r| r.source.as_str()).collect::<Vec<_>>(),
+        ["a/two.yaml", "b/one.yml", "big.yml", "latin.yml", "missing"]
+    );
     assert_eq!(broken[0], ("big.yml".into(), "it is larger than 1024 KiB".into()));
     assert_eq!(broken[1], ("latin.yml".into(), "byte 7 is no UTF-8".into()));
     assert!(broken[2].1.starts_with("it cannot be read: No such file"), "{broken:?}");
@@ -205,7 +279,12 @@ fn reads_are_asked_for_by_name() {
         (access, "TargetFilename|contains: secret", vec![], &["`secret`"]),
         (access, "TargetFilename|re: '/id_[a-z]+$'", vec![], &["`/id_[a-z]+$`"]),
         (access, "Image: /bin/x", vec![], &["it does not say which files"]),
-        (access, "TargetFilename: /etc/a-name-that-is-longer-than-the-kernel-compares", vec![], &["`/etc/a-name-that-is-longer-than-the-kernel-compares`"]),
+        (
+            access,
+            "TargetFilename: /etc/a-name-that-is-longer-than-the-kernel-compares",
+            vec![],
+            &["`/etc/a-name-that-is-longer-than-the-kernel-compares`"],
+        ),
         ("service: auditd", "name: [/etc/passwd, /etc/*version]", vec![("passwd", File)], &["`/etc/*version`"]),
         ("category: file_event", "TargetFilename: /etc/shadow", vec![], none),
     ] {
@@ -214,9 +293,22 @@ fn reads_are_asked_for_by_name() {
         let mut wanted: Vec<ReadName> = names.iter().map(|(n, what)| ReadName { name: n.as_bytes().to_vec(), what: *what }).collect();
         wanted.sort();
         assert_eq!(loaded.engine.read_names(), wanted, "{item}");
-        let notes = if missing.is_empty() { vec![] } else { vec![format!("opens for reading are sent by exact name only, so reads are not seen for: {}", missing.join(", "))] };
+        let notes = if missing.is_empty() {
+            vec![]
+        } else {
+            vec![format!("opens for reading are sent by exact name only, so reads are not seen for: {}", missing.join(", "))]
+        };
         assert_eq!(loaded.report.rules[0].state, RuleState::Runs { notes }, "{item}");
     }
     let both = rule(access, "    s:\n        TargetFilename: /etc/shadow\n    f:\n        Image: /bin/x\n    condition: s and not f");
     assert_eq!(load_texts(&[("t.yml", &both)], Options::default()).engine.read_names().len(), 1);
+}
+
+#[test]
+fn the_page_about_the_rules_is_current() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = crate::score::report_markdown(&load(&[root.join("rules")]).report);
+    let committed = std::fs::read_to_string(root.join("docs/rules.md")).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(page == committed, "docs/rules.md is not current, run `cargo xtask codegen`; the first line that differs: {differs:?}");
 }

@@ -107,6 +107,7 @@ fn a_cron_job_that_is_dropped_or_removed_is_found() {
     assert_eq!(found(&[removed]), [("file_delete_cron".to_owned(), Level::Medium)]);
     let moved = event(by("/usr/bin/mv"), Body::Rename { outcome: ok, old: file(job), new: file("/tmp/x"), flags: 0 });
     assert_eq!(found(&[moved]), [("file_rename_cron_away".to_owned(), Level::Medium)]);
-    let package = event(by("/usr/bin/dpkg"), Body::Rename { outcome: ok, old: file("/etc/cron.d/a.dpkg-new"), new: file("/etc/cron.d/a"), flags: 0 });
+    let package =
+        event(by("/usr/bin/dpkg"), Body::Rename { outcome: ok, old: file("/etc/cron.d/a.dpkg-new"), new: file("/etc/cron.d/a"), flags: 0 });
     assert!(found(&[package]).iter().all(|(_, l)| *l < Level::Medium));
 }

@@ -267,12 +267,12 @@ fn log_sources_take_their_events_and_no_others() {
     let ok = Outcome::Success(3);
     let denied = Outcome::Failure(13);
     let read = |outcome| open("/bin/cat", "/etc/x", 0, false, outcome);
-    let rename = event(process("/bin/mv", "/bin/mv", &["mv"]), Body::Rename { outcome: ok, old: file("/old"), new: file("/etc/x"), flags: 0 });
+    let rename =
+        event(process("/bin/mv", "/bin/mv", &["mv"]), Body::Rename { outcome: ok, old: file("/old"), new: file("/etc/x"), flags: 0 });
     let link = event(process("/bin/ln", "/bin/ln", &["ln"]), Body::Link { outcome: ok, old: file("/old"), new: file("/etc/x") });
     let symlink = event(process("/bin/ln", "/bin/ln", &["ln"]), Body::Symlink { outcome: ok, target: "/old".into(), link: file("/etc/x") });
-    let unlink = |outcome, directory| {
-        event(process("/bin/rm", "/bin/rm", &["rm"]), Body::Unlink { outcome, file: file("/etc/x"), directory })
-    };
+    let unlink =
+        |outcome, directory| event(process("/bin/rm", "/bin/rm", &["rm"]), Body::Unlink { outcome, file: file("/etc/x"), directory });
     let mut failed = exec("/etc/x", &["x"]);
     let Body::Exec { image, .. } = failed.body else { panic!("made above") };
     failed.body = Body::Exec { outcome: denied, image };
