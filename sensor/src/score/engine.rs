@@ -221,9 +221,5 @@ impl Engine {
 
 fn scan_text(text: &Text, matcher: &Matcher, id: u32, memo: &mut Memo, fold: &mut Vec<u8>, found: &mut impl FnMut(u32)) {
     let bytes = text.bytes();
-    let list = memo.list(text.id(), bytes.len(), id, |list| matcher.scan(bytes, fold, &mut |p| list.push(p)));
-    match list {
-        Some(list) => list.iter().for_each(|p| found(*p)),
-        None => matcher.scan(bytes, fold, found),
-    }
+    memo.visit((text.id(), bytes.len()), id, found, |each| matcher.scan(bytes, fold, &mut |p| each(p)));
 }
