@@ -96,11 +96,12 @@ pub struct Contribution {
 pub struct Score {
     /// The tree's root.
     pub tree: ProcessId,
-    /// Points of this finding.
+    /// Points of this finding; 0 if it repeats another one of the same process within a short time.
     pub points: f64,
     /// Points of the tree with this finding, decayed to its time.
     pub total: f64,
-    /// What made up the total, oldest first, this finding last; the oldest are dropped beyond a limit.
+    /// What made up the total, oldest first, this finding last (if it has points: one that only repeats another has none and is not
+    /// listed); the oldest are dropped beyond a limit.
     pub contributions: Vec<Contribution>,
     /// Earlier contributions that are in `total` and not listed any more.
     pub omitted: u64,

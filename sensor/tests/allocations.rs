@@ -70,7 +70,8 @@ fn events(n: usize) -> [Arc<Event>; 2] {
         Body::Open { outcome: Outcome::Success(3), file, flags: 0o101, mode: 0o644, created: true },
     ];
     bodies.map(|body| {
-        let event = Event { time_ns: 1, wall_ns: 1, tier: Tier::Tracepoint, tid: 10, process: process.clone(), parent: parent.clone(), body };
+        let event =
+            Event { time_ns: 1, wall_ns: 1, tier: Tier::Tracepoint, tid: 10, process: process.clone(), parent: parent.clone(), body };
         Arc::new(event)
     })
 }

@@ -39,19 +39,16 @@ fn need(expr: &Expr, pool: &Pool) -> Option<Names> {
     match expr {
         Expr::Atom(id) => atom(pool.get(*id)?),
         Expr::And(list) => {
-            // A pattern says more than the fixed parts that were taken out of it.
-            let glob = list.iter().find_map(|e| match e {
-                Expr::Atom(id) => pool.get(*id).filter(|p| is_path(p) && matches!(p.op, Op::Glob(_) | Op::Regex(_))),
-                _ => None,
-            });
-            match glob {
-                Some(glob) => atom(glob),
-                // The one that leaves least uncovered, and then names files rather than folders.
-                None => list
-                    .iter()
-                    .filter_map(|e| need(e, pool))
-                    .min_by_key(|(names, missing)| (missing.len(), names.iter().filter(|n| n.what == ReadOf::Folder).count(), names.len())),
-            }
+            // A pattern says more than the fixed parts that were taken out of it: these say nothing of their own.
+            let patterns: Vec<&Predicate> = list
+                .iter()
+                .filter_map(|e| if let Expr::Atom(id) = e { pool.get(*id) } else { None })
+                .filter(|p| is_path(p) && matches!(p.op, Op::Glob(_) | Op::Regex(_)))
+                .collect();
+            let own = list.iter().filter(|e| !patterns.iter().any(|p| is_part(e, p, pool)));
+            // The one that leaves least uncovered, and then names files rather than folders.
+            own.filter_map(|e| need(e, pool))
+                .min_by_key(|(names, missing)| (missing.len(), names.iter().filter(|n| n.what == ReadOf::Folder).count(), names.len()))
         }
         Expr::Or(list) | Expr::AtLeast(_, list) => {
             let mut all = Names::default();
@@ -71,12 +68,47 @@ fn is_path(predicate: &Predicate) -> bool {
     predicate.column == Column::Field(Field::FilePath)
 }
 
+/// Whether an expression is one of the fixed parts that a pattern was given as gates.
+fn is_part(expr: &Expr, pattern: &Predicate, pool: &Pool) -> bool {
+    match expr {
+        Expr::Atom(id) => pool.get(*id).is_some_and(|p| match (&p.op, &pattern.op) {
+            (Op::String { how, bytes, .. }, Op::Glob(glob)) => {
+                let same = |part: Option<&Part>| matches!(part, Some(Part::Bytes(b)) if b == bytes);
+                is_path(p)
+                    && match how {
+                        How::StartsWith => same(glob.parts.first()),
+                        How::EndsWith => same(glob.parts.last()),
+                        How::Contains => glob.parts.iter().any(|part| same(Some(part))),
+                        How::Equals => false,
+                    }
+            }
+            (Op::String { how: How::Contains, .. }, Op::Regex(_)) => is_path(p),
+            _ => false,
+        }),
+        Expr::Or(list) => list.iter().all(|e| is_part(e, pattern, pool)),
+        _ => false,
+    }
+}
+
+/// Rules may write a value in different cases; each is a name of its own to the kernel.
 fn atom(predicate: &Predicate) -> Option<Names> {
+    let mut all = Names::default();
+    for written in std::iter::once(&predicate.written).chain(&predicate.also) {
+        match as_written(predicate, written)? {
+            Some(name) => all.0.insert(name),
+            None => all.1.insert(format!("`{written}`")),
+        };
+    }
+    Some(all)
+}
+
+/// The name in one way of writing a value; the outer `None` if it is not about the path.
+fn as_written(predicate: &Predicate, written: &str) -> Option<Option<ReadName>> {
     if !is_path(predicate) {
         return None;
     }
-    let written = predicate.written.trim_matches('*');
-    let name = match &predicate.op {
+    let written = written.trim_matches('*');
+    Some(match &predicate.op {
         Op::String { how: How::Equals | How::EndsWith, .. } if written.contains('/') => name(written.rsplit('/').next(), ReadOf::File),
         Op::String { how: How::StartsWith | How::Contains, .. } => match written.strip_suffix('/') {
             Some(folder) => name(folder.rsplit('/').next(), ReadOf::Folder),
@@ -86,10 +118,6 @@ fn atom(predicate: &Predicate) -> Option<Names> {
         },
         Op::Glob(glob) => of_glob(glob, written),
         _ => None,
-    };
-    Some(match name {
-        Some(name) => (BTreeSet::from([name]), BTreeSet::new()),
-        None => (BTreeSet::new(), BTreeSet::from([format!("`{}`", predicate.written)])),
     })
 }
 

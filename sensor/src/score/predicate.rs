@@ -134,12 +134,18 @@ pub(crate) struct Predicate {
     pub(crate) op: Op,
     /// As the rule writes the value, in its own case.
     pub(crate) written: Box<str>,
+    /// As other rules write the same value.
+    pub(crate) also: Vec<Box<str>>,
 }
 
 impl Predicate {
+    pub(crate) fn new(column: Column, op: Op, written: &str) -> Self {
+        Self { column, op, written: written.into(), also: Vec::new() }
+    }
+
     /// A test of the log source.
     pub(crate) fn guard(guard: Guard) -> Self {
-        Self { column: Column::Success, op: Op::Guard(guard), written: Box::default() }
+        Self::new(Column::Success, Op::Guard(guard), "")
     }
 
     /// Found by scanning the event's values; the others are tested when a rule asks.
@@ -330,6 +336,12 @@ impl Pool {
     pub(crate) fn intern(&mut self, predicate: Predicate) -> u32 {
         let key = predicate.key();
         if let Some(id) = self.ids.get(&key) {
+            if let Some(first) = self.list.get_mut(*id as usize)
+                && first.written != predicate.written
+                && !first.also.contains(&predicate.written)
+            {
+                first.also.push(predicate.written);
+            }
             return *id;
         }
         let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX);

@@ -195,7 +195,7 @@ impl<'a> Lowering<'a> {
             Some(Binding::Words(_)) => Err(Problem::NotHere(format!("`fieldref` to {other} is not supported"))),
             Some(Binding::Column(to)) => {
                 let op = Op::Other { how: modifiers.how, column: to, cased: modifiers.cased };
-                Ok(Expr::Atom(self.pool.intern(Predicate { column, op, written: other.into() })))
+                Ok(Expr::Atom(self.pool.intern(Predicate::new(column, op, &other))))
             }
         }
     }
@@ -206,16 +206,14 @@ impl<'a> Lowering<'a> {
             Tree::All(list) => Expr::And(list.iter().map(|t| self.tree(t, name, binding)).collect()),
             Tree::Any(list) => Expr::Or(list.iter().map(|t| self.tree(t, name, binding)).collect()),
             Tree::Op(op, written) => match binding {
-                Binding::Column(column) => {
-                    Expr::Atom(self.pool.intern(Predicate { column, op: op.clone(), written: written.as_str().into() }))
-                }
+                Binding::Column(column) => Expr::Atom(self.pool.intern(Predicate::new(column, op.clone(), written))),
                 Binding::Absent | Binding::Unseen(_) => {
                     self.words.entry((name.to_owned(), written.clone())).or_insert(false);
                     Expr::False
                 }
                 Binding::Words(words) => {
                     let column = crate::score::predicate::Column::Success;
-                    let predicate = Predicate { column, op: op.clone(), written: Box::default() };
+                    let predicate = Predicate::new(column, op.clone(), written);
                     let holds = words.iter().any(|w| predicate.test_bytes(w.as_bytes()));
                     *self.words.entry((name.to_owned(), written.clone())).or_insert(false) |= holds;
                     if holds { Expr::True } else { Expr::False }

@@ -166,6 +166,9 @@ fn compile(rule: &SigmaRule, pool: &mut Pool) -> Result<Compiled, Problem> {
     if rule.detection.timeframe.is_some() {
         return Err(Problem::NotHere("`timeframe` (counting over time) is not supported".into()));
     }
+    if rule.logsource == rsigma_parser::LogSource::default() {
+        return Err(Problem::broken("there is no `logsource`", "add one, with the product linux and a category or a service"));
+    }
     let views = logsource::views(&rule.logsource)?;
     let mut lowering = lower::Lowering::new(pool, &rule.detection, views)?;
     let names_syscall = lowering.names_syscall();
