@@ -209,7 +209,7 @@ impl Work {
         set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
         // SAFETY: the array holds a program of this context's type, or nothing.
         unsafe {
-            let _ = C::walker().tail_call(ctx, 0);
+            C::walker().tail_call(ctx, 0);
         }
         count(P::KIND, Reason::NoWorkArea);
     }
