@@ -12,7 +12,7 @@ use crate::{
         pipeline::{self, Stages, Summary, Time},
         stop::Stop,
     },
-    attach::{self, AttachError, Attached},
+    attach::{self, AttachError, Attached, Verdict},
     collect::{Collector, SourceError},
     config::{Config, value::Listen},
     enrich::Enricher,
@@ -78,7 +78,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut attached = attach::attach(&config.attach_options())?;
     set_read_names(&mut attached, &loaded.engine)?;
-    let blind = blind(&attached);
+    let blind = blind(attached.verdicts());
     let mut enricher = Enricher::live(config.process_limits());
     enricher.seed_from_proc();
     let (queue, printing) = Printing::start(&config, &origin, WhenFull::LoseEvents, &stop)?;
@@ -100,7 +100,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         say(&line);
     }
     if rules == 0 {
-        say("no rules are loaded: nothing will be found; give a folder with --rules");
+        say("no rules run: nothing will be found");
     }
     let (summary, end) = pipeline.join().map_err(|_| Failure::new(Exit::Failure, "the pipeline has died; please report this"))?;
     let printed = printing.join();
@@ -159,17 +159,21 @@ pub fn set_read_names(attached: &mut Attached, engine: &score::Engine) -> Result
         .map_err(|e| Failure::new(Exit::Refused, format!("the kernel does not take the file names of the rules: {e}")))
 }
 
-/// A line about hooks that this kernel does not have, if there are any.
-fn blind(attached: &Attached) -> Option<String> {
-    let missing: Vec<&str> = attached.verdicts().iter().filter(|v| v.tier.is_none()).map(|v| v.slot.name).collect();
-    let all = attached.verdicts().len();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "{} of {all} hooks are not there on this kernel ({}); `sensor doctor` tells why and what is seen without them",
-            missing.len(),
-            missing.join(", ")
-        )
-    })
+/// A line about events of which this kernel shows less, or nothing; `None` if all hooks are there.
+fn blind(verdicts: &[Verdict]) -> Option<String> {
+    let of = |kind: EventKind| verdicts.iter().filter(move |v| v.slot.kind == kind);
+    let kinds =
+        |wanted: &dyn Fn(EventKind) -> bool| -> Vec<&str> { EventKind::ALL.iter().filter(|k| wanted(**k)).map(|k| k.as_str()).collect() };
+    let seen = |kind| of(kind).any(|v| v.tier.is_some());
+    let whole = |kind| of(kind).all(|v| v.tier.is_some());
+    let result_missing = |kind| of(kind).any(|v| v.tier.is_none() && v.slot.tells_results());
+    let parts = [
+        ("not seen on this kernel", kinds(&|k| !seen(k) && !whole(k))),
+        ("seen without results", kinds(&|k| seen(k) && result_missing(k))),
+        ("seen through system calls only", kinds(&|k| seen(k) && !whole(k) && !result_missing(k))),
+    ];
+    let parts: Vec<String> = parts.iter().filter(|(_, k)| !k.is_empty()).map(|(what, k)| format!("{what}: {}", k.join(", "))).collect();
+    (!parts.is_empty()).then(|| format!("{}; `sensor doctor` says why and what that means", parts.join("; ")))
 }
 
 /// A runtime for the network and signals: the hot path is not on it.
@@ -313,5 +317,30 @@ impl Printing {
             Ok(Err(e)) => Failure::of_output(e),
             Err(_) => Err(Failure::new(Exit::Failure, "the printer has died; please report this")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attach::hooks::SLOTS;
+    use sensor_common::Tier;
+
+    #[test]
+    fn what_a_kernel_does_not_show_is_one_line() {
+        let line = |tier: &dyn Fn(&str) -> bool| {
+            let verdict = |slot| Verdict { slot, tier: tier(slot.name).then_some(Tier::Tracepoint), failures: Vec::new() };
+            blind(&SLOTS.iter().map(verdict).collect::<Vec<_>>())
+        };
+        let end = "; `sensor doctor` says why and what that means";
+        assert_eq!(line(&|_| true), None);
+        assert_eq!(
+            line(&|name| name != "bind.address" && name != "open.file").unwrap(),
+            format!("seen through system calls only: bind, open{end}")
+        );
+        assert_eq!(
+            line(&|name| !["accept", "unlink.result", "link.file"].contains(&name)).unwrap(),
+            format!("not seen on this kernel: accept; seen without results: unlink; seen through system calls only: link{end}")
+        );
     }
 }

@@ -76,7 +76,7 @@ impl Block<'_> {
 
     fn attack(&mut self, f: &Finding) {
         let tactics: Vec<String> =
-            f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| clean(t), |(_, name)| name.to_owned())).collect();
+            f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| words(t), |(_, name)| name.to_owned())).collect();
         let parts = [clean(&f.rule.techniques.join(", ")), tactics.join(", ")];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
         if !parts.is_empty() {
@@ -139,6 +139,7 @@ impl Block<'_> {
         let root = f
             .ancestors
             .iter()
+            .chain([&f.event.process])
             .find(|p| p.id == s.tree)
             .map_or_else(|| format!("process {}", s.tree.tgid), |p| format!("{} [{}]", p.comm, s.tree.tgid));
         let total = format!("{} points of this process tree (from {root} on)", points(s.total));
@@ -182,6 +183,13 @@ fn clean(s: &str) -> String {
     // Writing into a string cannot fail.
     let _ = text::escape(s.trim().as_bytes(), &mut shown);
     shown
+}
+
+/// A tactic that is newer than this sensor, written like those that it knows.
+fn words(tag: &str) -> String {
+    let tag = clean(tag).replace(['-', '_'], " ");
+    let mut rest = tag.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 fn points(p: f64) -> String {
