@@ -96,6 +96,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         origin.sensor_version,
         started.elapsed().as_millis()
     ));
+    if open_to_others(address) {
+        say("whoever can reach that address can read everything: there is neither encryption nor authentication");
+    }
     if let Some(line) = blind {
         say(&line);
     }
@@ -157,6 +160,14 @@ pub fn set_read_names(attached: &mut Attached, engine: &score::Engine) -> Result
     attached
         .set_read_names(names)
         .map_err(|e| Failure::new(Exit::Refused, format!("the kernel does not take the file names of the rules: {e}")))
+}
+
+/// A TCP address that is not one of this machine only.
+fn open_to_others(address: &str) -> bool {
+    match address.parse() {
+        Ok(grpc::Address::Tcp { host, .. }) => !host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        _ => false,
+    }
 }
 
 /// A line about events of which this kernel shows less, or nothing; `None` if all hooks are there.
@@ -325,6 +336,21 @@ mod tests {
     use super::*;
     use crate::attach::hooks::SLOTS;
     use sensor_common::Tier;
+
+    #[test]
+    fn an_address_that_others_can_reach_is_told_from_one_that_they_cannot() {
+        for (address, open) in [
+            ("http://0.0.0.0:50051", true),
+            ("http://[::]:50051", true),
+            ("192.0.2.1:50051", true),
+            ("http://127.0.0.1:50051", false),
+            ("http://[::1]:50051", false),
+            ("unix:/run/sensor/sensor.sock", false),
+            ("nothing", false),
+        ] {
+            assert_eq!(open_to_others(address), open, "{address}");
+        }
+    }
 
     #[test]
     fn what_a_kernel_does_not_show_is_one_line() {
