@@ -171,11 +171,14 @@ mod tests {
     #[tokio::test]
     async fn the_socket_and_the_folder_made_for_it_are_closed_to_others() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run/sensor/s.sock");
+        let path = dir.path().join("sensor/s.sock");
         let listener = listen(&Address::Unix(path.clone())).await.unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         drop(listener);
-        assert!(!path.exists());
+        assert!(!path.parent().unwrap().exists(), "it goes with the socket");
+        let deep = dir.path().join("no/such/s.sock");
+        assert!(matches!(listen(&Address::Unix(deep)).await, Err(ListenError::Folder { .. })));
+        assert!(!dir.path().join("no").exists());
     }
 
     #[tokio::test]
