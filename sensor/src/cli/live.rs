@@ -29,7 +29,8 @@ use crate::{
 };
 use sensor_common::{EventKind, stats::Reason};
 use std::{
-    sync::{Arc, RwLock},
+    path::PathBuf,
+    sync::{Arc, OnceLock, RwLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -75,6 +76,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let rules = loaded.report.running();
     let counters = Arc::new(Counters::default());
     let server = Streaming::start(&config, &origin, &loaded.engine, Arc::clone(&counters), signals.runtime())?;
+    if let Some(address) = &config.listen.address.0 {
+        signals.guard(address);
+    }
     let started = Instant::now();
     let mut attached = attach::attach(&config.attach_options())?;
     set_read_names(&mut attached, &loaded.engine)?;
@@ -196,7 +200,11 @@ pub fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// Watches for SIGINT and SIGTERM: the first asks to stop, the second ends the program at once.
-pub struct Signals(Runtime);
+pub struct Signals {
+    runtime: Runtime,
+    /// Removed even when the program ends at once.
+    socket: Arc<OnceLock<PathBuf>>,
+}
 
 impl Signals {
     /// From now on.
@@ -206,6 +214,8 @@ impl Signals {
     pub fn watch(stop: &Stop) -> Result<Self, Failure> {
         let runtime = runtime()?;
         let stop = stop.clone();
+        let socket = Arc::new(OnceLock::<PathBuf>::new());
+        let left = Arc::clone(&socket);
         let (mut interrupt, mut terminate) = {
             let _guard = runtime.enter();
             let watch = |kind| signal(kind).map_err(|e| Failure::new(Exit::Failure, format!("signals cannot be watched: {e}")));
@@ -218,18 +228,30 @@ impl Signals {
                     _ = terminate.recv() => {}
                 }
                 if stop.is_set() {
+                    if let Some(path) = left.get() {
+                        // Best effort: the next start replaces a socket that nobody listens on.
+                        let _ = std::fs::remove_file(path);
+                    }
                     say("ended at once; what was on its way is lost");
                     std::process::exit(i32::from(Exit::Forced.number()));
                 }
                 stop.set();
             }
         });
-        Ok(Self(runtime))
+        Ok(Self { runtime, socket })
     }
 
     /// Where the network may run, too.
     pub fn runtime(&self) -> &Runtime {
-        &self.0
+        &self.runtime
+    }
+
+    /// What must not stay behind when the program is ended at once.
+    fn guard(&self, address: &str) {
+        if let Ok(grpc::Address::Unix(path)) = address.parse() {
+            // A process listens on one address, so this is set once.
+            let _ = self.socket.set(path);
+        }
     }
 }
 
