@@ -124,7 +124,9 @@ fn a_wrong_configuration_tells_everything_at_once() {
         let (code, message) = fails(arguments);
         assert_eq!(code, 78, "{message}");
         assert!(
-            message.contains(":2:10: output.format:") && message.contains(":4:1: rings.fil_bytes:") && message.contains("file_bytes?"),
+            message.contains(":2:10: output.format: \"text\", \"json\" or \"none\" expected")
+                && message.contains(":4:1: rings.fil_bytes:")
+                && message.contains("file_bytes?"),
             "{message}"
         );
     }
@@ -134,7 +136,7 @@ fn a_wrong_configuration_tells_everything_at_once() {
 
 #[test]
 fn rules_are_checked() {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (rules, recording) = fixture(dir.path());
     let output = sensor(&["rules", "check", &rules]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -150,6 +152,11 @@ fn rules_are_checked() {
     assert_eq!((code, message.contains("bad.yml")), (79, true), "{message}");
     assert_eq!(fails(&["rules", "check", "/nonexistent"]).0, 66);
     assert_eq!(fails(&["replay", &recording, "--rules", "/nonexistent"]).0, 66);
+    let (code, message) = fails(&["replay", &recording, "--rules", empty.path().to_str().unwrap()]);
+    assert_eq!((code, message.contains("there is no rule in")), (66, true), "{message}");
+    let output = sensor(&["replay", &recording, "--no-rules", "--events"]);
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(0), false));
+    assert_eq!(fails(&["replay", &recording, "--no-rules", "--rules", &rules]).0, 64);
 }
 
 #[test]
@@ -190,10 +197,14 @@ fn a_truncated_recording_gives_what_is_good_and_says_where_it_ends() {
         "{message}"
     );
     assert!(String::from_utf8(output.stdout).unwrap().contains("Decodes and runs"));
+    // Of another version of the format.
+    fs::write(&recording, [&bytes[..8], &[7], &bytes[9..]].concat()).unwrap();
+    let (code, message) = fails(&["replay", &recording, "--rules", &rules]);
+    assert_eq!((code, message.contains("format version 7, this sensor reads 1")), (65, true), "{message}");
     fs::write(&recording, "no recording at all").unwrap();
-    assert_eq!(fails(&["replay", &recording]).0, 65);
-    assert_eq!(fails(&["replay", "/nonexistent.rec"]).0, 66);
-    assert_eq!(fails(&["replay", &dir.path().display().to_string()]).0, 65);
+    assert_eq!(fails(&["replay", &recording, "--rules", &rules]).0, 65);
+    assert_eq!(fails(&["replay", "/nonexistent.rec", "--rules", &rules]).0, 66);
+    assert_eq!(fails(&["replay", &dir.path().display().to_string(), "--rules", &rules]).0, 65);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut command =
         shell::as_root(&sensor).context("this needs root, and sudo is missing or would ask for a password: run it as root")?;
     command.arg("run");
-    if !options.arguments.iter().any(|a| a == "--rules" || a.starts_with("--rules=")) {
+    if !options.arguments.iter().any(|a| a == "--rules" || a == "--no-rules" || a.starts_with("--rules=")) {
         command.arg("--rules").arg(paths::at("rules"));
     }
     command.args(&options.arguments);

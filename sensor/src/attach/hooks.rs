@@ -20,6 +20,13 @@ pub struct Slot {
     pub alternatives: &'static [Alternative],
 }
 
+impl Slot {
+    /// It tells how the operation ended.
+    pub fn tells_results(&self) -> bool {
+        self.name.ends_with(".result")
+    }
+}
+
 /// One way to see it.
 #[derive(Debug)]
 pub struct Alternative {

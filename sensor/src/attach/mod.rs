@@ -48,7 +48,9 @@ pub enum AttachError {
     #[error("this binary was built without the kernel programs; build it with `cargo xtask build`")]
     NoObject,
     /// Not root, or without the capabilities.
-    #[error("not allowed to use BPF: run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_RESOURCE and CAP_DAC_READ_SEARCH)")]
+    #[error(
+        "not allowed to use BPF: run as root, outside of containers that take these rights away (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_RESOURCE and CAP_DAC_READ_SEARCH)"
+    )]
     NotAllowed,
     /// The kernel does not describe its types.
     #[error(
@@ -250,7 +252,10 @@ impl Attached {
 
     /// Loads the program that ends all programs of its type, and puts it where they jump to.
     fn load_walker(&mut self, program: &str, array: &str) -> Result<(), AttachError> {
-        let error = |e: &dyn std::error::Error| AttachError::Load(format!("{program}: {}", chain(e)));
+        let error = |e: &(dyn std::error::Error + 'static)| match not_permitted(e) {
+            true => AttachError::NotAllowed,
+            false => AttachError::Load(format!("{program}: {}", chain(e))),
+        };
         let map = self.ebpf.take_map(array).ok_or_else(|| AttachError::Load(format!("the embedded object has no map {array}")))?;
         let mut map: ProgramArray<MapData> = map.try_into().map_err(|e| error(&e))?;
         let fd = match self.ebpf.program_mut(program) {
@@ -451,14 +456,13 @@ pub(crate) fn chain(e: &dyn std::error::Error) -> String {
 }
 
 fn load_error(e: &aya::EbpfError) -> AttachError {
-    let mut source: Option<&dyn std::error::Error> = Some(e);
-    while let Some(cause) = source {
-        if cause.downcast_ref::<io::Error>().is_some_and(|e| e.raw_os_error() == Some(libc::EPERM)) {
-            return AttachError::NotAllowed;
-        }
-        source = cause.source();
-    }
-    AttachError::Load(chain(e))
+    if not_permitted(e) { AttachError::NotAllowed } else { AttachError::Load(chain(e)) }
+}
+
+/// A capability is missing.
+fn not_permitted(e: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(e), |e| e.source())
+        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.raw_os_error() == Some(libc::EPERM)))
 }
 
 /// Kernels before 5.11 count maps against RLIMIT_MEMLOCK.

@@ -12,7 +12,7 @@ use crate::{
         pipeline::{self, Stages, Summary, Time},
         stop::Stop,
     },
-    attach::{self, AttachError, Attached},
+    attach::{self, AttachError, Attached, Verdict},
     collect::{Collector, SourceError},
     config::{Config, value::Listen},
     enrich::Enricher,
@@ -29,7 +29,8 @@ use crate::{
 };
 use sensor_common::{EventKind, stats::Reason};
 use std::{
-    sync::{Arc, RwLock},
+    path::PathBuf,
+    sync::{Arc, OnceLock, RwLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -75,10 +76,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let rules = loaded.report.running();
     let counters = Arc::new(Counters::default());
     let server = Streaming::start(&config, &origin, &loaded.engine, Arc::clone(&counters), signals.runtime())?;
+    if let Some(address) = &config.listen.address.0 {
+        signals.guard(address);
+    }
     let started = Instant::now();
     let mut attached = attach::attach(&config.attach_options())?;
     set_read_names(&mut attached, &loaded.engine)?;
-    let blind = blind(&attached);
+    let blind = blind(attached.verdicts());
     let mut enricher = Enricher::live(config.process_limits());
     enricher.seed_from_proc();
     let (queue, printing) = Printing::start(&config, &origin, WhenFull::LoseEvents, &stop)?;
@@ -96,11 +100,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         origin.sensor_version,
         started.elapsed().as_millis()
     ));
+    if open_to_others(address) {
+        say("whoever can reach that address can read everything: there is neither encryption nor authentication");
+    }
     if let Some(line) = blind {
         say(&line);
     }
     if rules == 0 {
-        say("no rules are loaded: nothing will be found; give a folder with --rules");
+        say("no rules run: nothing will be found");
     }
     let (summary, end) = pipeline.join().map_err(|_| Failure::new(Exit::Failure, "the pipeline has died; please report this"))?;
     let printed = printing.join();
@@ -159,17 +166,29 @@ pub fn set_read_names(attached: &mut Attached, engine: &score::Engine) -> Result
         .map_err(|e| Failure::new(Exit::Refused, format!("the kernel does not take the file names of the rules: {e}")))
 }
 
-/// A line about hooks that this kernel does not have, if there are any.
-fn blind(attached: &Attached) -> Option<String> {
-    let missing: Vec<&str> = attached.verdicts().iter().filter(|v| v.tier.is_none()).map(|v| v.slot.name).collect();
-    let all = attached.verdicts().len();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "{} of {all} hooks are not there on this kernel ({}); `sensor doctor` tells why and what is seen without them",
-            missing.len(),
-            missing.join(", ")
-        )
-    })
+/// A TCP address that is not one of this machine only.
+fn open_to_others(address: &str) -> bool {
+    match address.parse() {
+        Ok(grpc::Address::Tcp { host, .. }) => !host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        _ => false,
+    }
+}
+
+/// A line about events of which this kernel shows less, or nothing; `None` if all hooks are there.
+fn blind(verdicts: &[Verdict]) -> Option<String> {
+    let of = |kind: EventKind| verdicts.iter().filter(move |v| v.slot.kind == kind);
+    let kinds =
+        |wanted: &dyn Fn(EventKind) -> bool| -> Vec<&str> { EventKind::ALL.iter().filter(|k| wanted(**k)).map(|k| k.as_str()).collect() };
+    let seen = |kind| of(kind).any(|v| v.tier.is_some());
+    let whole = |kind| of(kind).all(|v| v.tier.is_some());
+    let result_missing = |kind| of(kind).any(|v| v.tier.is_none() && v.slot.tells_results());
+    let parts = [
+        ("not seen on this kernel", kinds(&|k| !seen(k) && !whole(k))),
+        ("seen without results", kinds(&|k| seen(k) && result_missing(k))),
+        ("seen through system calls only", kinds(&|k| seen(k) && !whole(k) && !result_missing(k))),
+    ];
+    let parts: Vec<String> = parts.iter().filter(|(_, k)| !k.is_empty()).map(|(what, k)| format!("{what}: {}", k.join(", "))).collect();
+    (!parts.is_empty()).then(|| format!("{}; `sensor doctor` says why and what that means", parts.join("; ")))
 }
 
 /// A runtime for the network and signals: the hot path is not on it.
@@ -181,7 +200,11 @@ pub fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// Watches for SIGINT and SIGTERM: the first asks to stop, the second ends the program at once.
-pub struct Signals(Runtime);
+pub struct Signals {
+    runtime: Runtime,
+    /// Removed even when the program ends at once.
+    socket: Arc<OnceLock<PathBuf>>,
+}
 
 impl Signals {
     /// From now on.
@@ -191,6 +214,8 @@ impl Signals {
     pub fn watch(stop: &Stop) -> Result<Self, Failure> {
         let runtime = runtime()?;
         let stop = stop.clone();
+        let socket = Arc::new(OnceLock::<PathBuf>::new());
+        let left = Arc::clone(&socket);
         let (mut interrupt, mut terminate) = {
             let _guard = runtime.enter();
             let watch = |kind| signal(kind).map_err(|e| Failure::new(Exit::Failure, format!("signals cannot be watched: {e}")));
@@ -203,18 +228,30 @@ impl Signals {
                     _ = terminate.recv() => {}
                 }
                 if stop.is_set() {
+                    if let Some(path) = left.get() {
+                        // Best effort: the next start replaces a socket that nobody listens on.
+                        let _ = std::fs::remove_file(path);
+                    }
                     say("ended at once; what was on its way is lost");
                     std::process::exit(i32::from(Exit::Forced.number()));
                 }
                 stop.set();
             }
         });
-        Ok(Self(runtime))
+        Ok(Self { runtime, socket })
     }
 
     /// Where the network may run, too.
     pub fn runtime(&self) -> &Runtime {
-        &self.0
+        &self.runtime
+    }
+
+    /// What must not stay behind when the program is ended at once.
+    fn guard(&self, address: &str) {
+        if let Ok(grpc::Address::Unix(path)) = address.parse() {
+            // A process listens on one address, so this is set once.
+            let _ = self.socket.set(path);
+        }
     }
 }
 
@@ -313,5 +350,45 @@ impl Printing {
             Ok(Err(e)) => Failure::of_output(e),
             Err(_) => Err(Failure::new(Exit::Failure, "the printer has died; please report this")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attach::hooks::SLOTS;
+    use sensor_common::Tier;
+
+    #[test]
+    fn an_address_that_others_can_reach_is_told_from_one_that_they_cannot() {
+        for (address, open) in [
+            ("http://0.0.0.0:50051", true),
+            ("http://[::]:50051", true),
+            ("192.0.2.1:50051", true),
+            ("http://127.0.0.1:50051", false),
+            ("http://[::1]:50051", false),
+            ("unix:/run/sensor/sensor.sock", false),
+            ("nothing", false),
+        ] {
+            assert_eq!(open_to_others(address), open, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_a_kernel_does_not_show_is_one_line() {
+        let line = |tier: &dyn Fn(&str) -> bool| {
+            let verdict = |slot| Verdict { slot, tier: tier(slot.name).then_some(Tier::Tracepoint), failures: Vec::new() };
+            blind(&SLOTS.iter().map(verdict).collect::<Vec<_>>())
+        };
+        let end = "; `sensor doctor` says why and what that means";
+        assert_eq!(line(&|_| true), None);
+        assert_eq!(
+            line(&|name| name != "bind.address" && name != "open.file").unwrap(),
+            format!("seen through system calls only: bind, open{end}")
+        );
+        assert_eq!(
+            line(&|name| !["accept", "unlink.result", "link.file"].contains(&name)).unwrap(),
+            format!("not seen on this kernel: accept; seen without results: unlink; seen through system calls only: link{end}")
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::{
     exit::Failure,
     live::{self, Signals},
     say,
-    settings::{ConfigArg, parse_duration},
+    settings::{ConfigArg, RulesArg, parse_duration},
 };
 use crate::{
     app::stop::Stop,
@@ -39,9 +39,9 @@ pub struct RecordArgs {
     /// The configuration file (ring sizes).
     #[command(flatten)]
     pub config: ConfigArg,
-    /// Folders (or files) with Sigma rules that say which files' reads are recorded. Replaces the folders of the configuration.
-    #[arg(long, value_name = "DIR")]
-    pub rules: Vec<PathBuf>,
+    /// The rules, which say which files' reads are recorded.
+    #[command(flatten)]
+    pub rules: RulesArg,
     /// Stop after this time, such as 30s, 5m or 1h.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,
@@ -53,9 +53,7 @@ pub struct RecordArgs {
 /// The kernel cannot be watched, or the file cannot be written.
 pub fn run(args: &RecordArgs) -> Result<(), Failure> {
     let mut config = args.config.load()?;
-    if !args.rules.is_empty() {
-        config.rules.directories.0.clone_from(&args.rules);
-    }
+    args.rules.apply(&mut config);
     let engine = config.load_rules()?.engine;
     live::check_possible()?;
     let stop = Stop::default();

@@ -4,7 +4,7 @@ use super::exit::{Exit, Failure};
 use crate::{
     attach,
     collect::order,
-    config::{Config, DEFAULT_FILE, LoadError, value::Choice},
+    config::{Config, DEFAULT_FILE, DEFAULT_RULES, LoadError, value::Choice},
     enrich::table::Limits,
     score::{self, Loaded},
     sink::{Format, grpc, text::Style},
@@ -41,15 +41,36 @@ impl ConfigArg {
     }
 }
 
+/// Where the rules are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct RulesArg {
+    /// Load the Sigma rules of this folder (or file); may be given several times [default: those of the configuration,
+    /// /usr/share/sensor/rules].
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Load no rules: nothing is found, but events can be printed and streamed.
+    #[arg(long, conflicts_with = "rules")]
+    pub no_rules: bool,
+}
+
+impl RulesArg {
+    /// Puts what the flags say in place of what the file says.
+    pub fn apply(&self, config: &mut Config) {
+        if self.no_rules || !self.rules.is_empty() {
+            config.rules.directories.0.clone_from(&self.rules);
+        }
+    }
+}
+
 /// Rules and output, the same for `run` and `replay`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Shared {
     /// The configuration file.
     #[command(flatten)]
     pub config: ConfigArg,
-    /// Load the Sigma rules of this folder (or file); may be given several times. Replaces the folders of the configuration.
-    #[arg(long, value_name = "DIR")]
-    pub rules: Vec<PathBuf>,
+    /// Where the rules are.
+    #[command(flatten)]
+    pub rules: RulesArg,
     /// How to print findings [default: text].
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub output: Option<Choice>,
@@ -68,9 +89,7 @@ impl Shared {
     /// The file is wrong.
     pub fn settings(&self) -> Result<Config, Failure> {
         let mut config = self.config.load()?;
-        if !self.rules.is_empty() {
-            config.rules.directories.0.clone_from(&self.rules);
-        }
+        self.rules.apply(&mut config);
         if let Some(output) = self.output {
             config.output.format = output;
         }
@@ -128,13 +147,25 @@ impl Config {
     pub fn load_rules(&self) -> Result<Loaded, Failure> {
         let directories = &self.rules.directories.0;
         if let Some(missing) = directories.iter().find(|d| !d.exists()) {
-            return Err(Failure::new(Exit::NoInput, format!("there are no rules at {}: give the folder with --rules", missing.display())));
+            let which = if *missing == Path::new(DEFAULT_RULES) { ", which is the default" } else { "" };
+            return Err(Failure::new(
+                Exit::NoInput,
+                format!(
+                    "there are no rules at {}{which}: name their folder with --rules, or run without any with --no-rules",
+                    missing.display()
+                ),
+            ));
         }
         let options = score::Options { half_life_ns: self.score.half_life_seconds.0 * 1_000_000_000, ..score::Options::default() };
         let loaded = score::load_with(directories, options);
         let broken: Vec<String> =
             loaded.report.broken().map(|(rule, _)| format!("\n  {}", rule.to_string().replace('\n', "\n  "))).collect();
         if broken.is_empty() {
+            if loaded.report.rules.is_empty() && !directories.is_empty() {
+                let places: Vec<String> = directories.iter().map(|d| d.display().to_string()).collect();
+                let message = format!("there is no rule in {} (files that end in .yml or .yaml)", places.join(", "));
+                return Err(Failure::new(Exit::NoInput, message));
+            }
             return Ok(loaded);
         }
         let what = if broken.len() == 1 { "rule is wrong" } else { "rules are wrong" };

@@ -1,6 +1,7 @@
 //! Reads a configuration file and reports everything that is wrong with it at once. Either all of it is right, or none of it is used.
 
 use super::schema::Config;
+use crate::text;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -59,9 +60,10 @@ impl fmt::Display for Problems {
         for p in &self.list {
             write!(f, "\n  {}:{}:{}: ", self.file.display(), p.line, p.column)?;
             if !p.key.is_empty() {
-                write!(f, "{}: ", p.key.escape_debug())?;
+                text::escape(p.key.as_bytes(), f)?;
+                f.write_str(": ")?;
             }
-            write!(f, "{}", p.message.escape_debug())?;
+            text::escape(p.message.as_bytes(), f)?;
             if !p.hint.is_empty() {
                 write!(f, " ({})", p.hint)?;
             }
@@ -186,7 +188,6 @@ mod tests {
   s.toml:7:14: rings.file_bytes: a size from 4 KiB to 1 GiB, a power of two: bytes, or such as \"8 MiB\" expected
   s.toml:8:17: rings.network_bytes: true or false given, a size from 4 KiB to 1 GiB, a power of two: bytes, or such as \"8 MiB\" expected
   s.toml:10:13: collect.window_ms: out of range, an integer from 1 to 10000 expected"
-                .replace('"', "\\\"")
         );
     }
 

@@ -12,3 +12,5 @@ pub use schema::Config;
 
 /// Read if no `--config` is given, and if it is there.
 pub const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
+/// Where rules are if nothing else is said: a folder that only root can write to, and never the current one.
+pub const DEFAULT_RULES: &str = "/usr/share/sensor/rules";

@@ -78,7 +78,7 @@ macro_rules! settings {
 
 settings! {
     rules Rules "Which rules are loaded." {
-        directories: Paths = Paths(Vec::new()), "Folders (or files) with Sigma rules, searched with all their subfolders. `--rules` replaces them. Without any, events are collected and streamed, and nothing is found.";
+        directories: Paths = Paths(vec![super::DEFAULT_RULES.into()]), "Folders (or files) with Sigma rules, searched with all their subfolders. `--rules` replaces them, `--no-rules` or an empty list is none: events are collected and streamed, and nothing is found.";
     }
     output Output "What is printed to standard output." {
         format: Choice = Choice::Text, "`text` for people, `json` for machines (Elastic Common Schema, one object per line), `none` for nothing. `--output` wins.";

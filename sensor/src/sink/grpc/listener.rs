@@ -20,7 +20,7 @@ const BACKLOG: i32 = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another program answers there.
-    #[error("{0} is in use: a sensor is already listening there; stop it, or choose another address with --listen")]
+    #[error("{0} is in use: another program, a sensor perhaps, is listening there; stop it, or choose another address with --listen")]
     InUse(Address),
     /// The path is taken by something that is not a socket; it is left as it is.
     #[error("{path} exists and is not a socket: remove it, or choose another address with --listen")]
@@ -68,6 +68,19 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     id: (u64, u64),
+    /// Dropped after the socket's name is gone.
+    _folder: Option<MadeFolder>,
+}
+
+/// A folder that was made for the socket; it goes with it, if nothing else is in it.
+#[derive(Debug)]
+struct MadeFolder(PathBuf);
+
+impl Drop for MadeFolder {
+    fn drop(&mut self) {
+        // Best effort: an empty folder that stays behind is used at the next start.
+        let _ = std::fs::remove_dir(&self.0);
+    }
 }
 
 impl Drop for SocketFile {
@@ -99,11 +112,8 @@ pub(super) async fn listen(address: &Address) -> Result<Listener, ListenError> {
 fn unix(address: &Address, path: &Path) -> Result<Listener, ListenError> {
     let other = |source: io::Error| ListenError::Other { address: address.clone(), source };
     let name = SocketAddrUnix::new(path).map_err(|_| ListenError::TooLong { path: path.to_owned() })?;
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
-        // Only a folder that we make is ours to protect; the socket itself is closed to others anyway.
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| ListenError::Folder { path: folder.to_owned(), source })?;
-    }
+    let missing = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists());
+    let folder = missing.map(make_folder).transpose()?;
     remove_stale(address, path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(|e| other(e.into()))?;
@@ -115,12 +125,19 @@ fn unix(address: &Address, path: &Path) -> Result<Listener, ListenError> {
     let opened = (|| {
         rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
         let stat = rustix::fs::lstat(path)?;
-        let file = SocketFile { path: path.to_owned(), id: (stat.st_dev, stat.st_ino) };
+        let file = SocketFile { path: path.to_owned(), id: (stat.st_dev, stat.st_ino), _folder: folder };
         rustix::net::listen(&socket, BACKLOG)?;
         let listener = tokio::net::UnixListener::from_std(std::os::unix::net::UnixListener::from(socket))?;
         Ok(Listener::Unix(listener, file))
     })();
     opened.map_err(other)
+}
+
+/// One folder (such as /run/sensor), not a whole path: that would rather be a mistake in the address.
+fn make_folder(folder: &Path) -> Result<MadeFolder, ListenError> {
+    // Only a folder that we make is ours to protect; the socket itself is closed to others anyway.
+    let made = std::fs::DirBuilder::new().mode(0o700).create(folder);
+    made.map(|()| MadeFolder(folder.to_owned())).map_err(|source| ListenError::Folder { path: folder.to_owned(), source })
 }
 
 /// Makes room if a socket is there that nobody listens on.
@@ -154,11 +171,14 @@ mod tests {
     #[tokio::test]
     async fn the_socket_and_the_folder_made_for_it_are_closed_to_others() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run/sensor/s.sock");
+        let path = dir.path().join("sensor/s.sock");
         let listener = listen(&Address::Unix(path.clone())).await.unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         drop(listener);
-        assert!(!path.exists());
+        assert!(!path.parent().unwrap().exists(), "it goes with the socket");
+        let deep = dir.path().join("no/such/s.sock");
+        assert!(matches!(listen(&Address::Unix(deep)).await, Err(ListenError::Folder { .. })));
+        assert!(!dir.path().join("no").exists());
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
 pub(super) fn describe(event: &Event) -> String {
     let text = sentence(event);
     match event.outcome() {
-        Some(Outcome::Failure(libc::EINPROGRESS)) => format!("began to {}", infinitive(&text)),
+        Some(Outcome::Unknown) if matches!(event.body, Body::Connect { .. }) => format!("began to {}", infinitive(&text)),
         Some(Outcome::Failure(errno)) => format!("failed to {}: {}", infinitive(&text), error(errno)),
         Some(Outcome::Unknown) => format!("{text} (result unknown)"),
         Some(Outcome::Success(_)) | None => text,

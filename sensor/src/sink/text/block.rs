@@ -13,6 +13,11 @@ use std::fmt::Write;
 const LABEL: usize = 12;
 /// Lines that a command line may take.
 const LINES: usize = 3;
+/// Ancestors that are shown: the oldest ones, and those next to the acting process.
+const OLDEST: usize = 2;
+const NEXT: usize = 6;
+/// Contributions to a score that are shown.
+const CONTRIBUTIONS: usize = 5;
 
 pub(super) fn write(f: &Finding, out: &mut String, style: Style) {
     let mut block = Block { out, style };
@@ -76,7 +81,7 @@ impl Block<'_> {
 
     fn attack(&mut self, f: &Finding) {
         let tactics: Vec<String> =
-            f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| clean(t), |(_, name)| name.to_owned())).collect();
+            f.rule.tactics.iter().map(|t| json::tactic(t).map_or_else(|| words(t), |(_, name)| name.to_owned())).collect();
         let parts = [clean(&f.rule.techniques.join(", ")), tactics.join(", ")];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
         if !parts.is_empty() {
@@ -106,9 +111,15 @@ impl Block<'_> {
         let acting = &f.event.process;
         let image = json::image(&f.event);
         let chain = f.ancestors.iter().rev().map(|p| (&**p, p.image.as_deref(), false)).chain([(&**acting, image, true)]);
-        for (depth, (process, image, acting)) in chain.enumerate() {
-            // Deep trees stop moving to the right.
-            let indent = "  ".repeat(depth.saturating_sub(1).min(16));
+        let omitted = f.ancestors.len().checked_sub(OLDEST + NEXT).filter(|n| *n > 1).unwrap_or(0);
+        let shown = chain.enumerate().filter(|(n, _)| *n < OLDEST || *n >= OLDEST + omitted);
+        for (depth, (n, (process, image, acting))) in shown.enumerate() {
+            if omitted > 0 && n == OLDEST + omitted {
+                let line = format!("{:LABEL$}{}… {omitted} more", "", "  ".repeat(depth));
+                let line = self.style.paint(Paint::Faint, &line).to_string();
+                self.line(&line);
+            }
+            let indent = "  ".repeat(depth.saturating_sub(1));
             let branch = if depth == 0 { String::new() } else { format!("{indent}└─ ") };
             let label = if depth == 0 { self.label("process") } else { " ".repeat(LABEL) };
             let room = self.room().saturating_sub(branch.chars().count() + 9).max(30) * if acting { LINES } else { 1 };
@@ -139,17 +150,19 @@ impl Block<'_> {
         let root = f
             .ancestors
             .iter()
+            .chain([&f.event.process])
             .find(|p| p.id == s.tree)
             .map_or_else(|| format!("process {}", s.tree.tgid), |p| format!("{} [{}]", p.comm, s.tree.tgid));
         let total = format!("{} points of this process tree (from {root} on)", points(s.total));
         self.field("score", &total);
-        for c in s.contributions.iter().rev() {
+        for c in s.contributions.iter().rev().take(CONTRIBUTIONS) {
             let age = f.event.time_ns.saturating_sub(c.time_ns) / 1_000_000_000;
             let when = if age == 0 { String::new() } else { format!(", {age} s earlier") };
             self.field("", &format!("+{} {} ({}{when})", points(c.points), clean(&c.rule.title), c.rule.level.as_str()));
         }
-        if s.omitted > 0 {
-            self.field("", &format!("and {} earlier ones", s.omitted));
+        let omitted = s.omitted + s.contributions.len().saturating_sub(CONTRIBUTIONS) as u64;
+        if omitted > 0 {
+            self.field("", &format!("and {omitted} earlier {}", if omitted == 1 { "one" } else { "ones" }));
         }
     }
 
@@ -182,6 +195,13 @@ fn clean(s: &str) -> String {
     // Writing into a string cannot fail.
     let _ = text::escape(s.trim().as_bytes(), &mut shown);
     shown
+}
+
+/// A tactic that is newer than this sensor, written like those that it knows.
+fn words(tag: &str) -> String {
+    let tag = clean(tag).replace(['-', '_'], " ");
+    let mut rest = tag.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 fn points(p: f64) -> String {

@@ -31,7 +31,8 @@ fn line(event: &Event, out: &mut String, style: Style) {
         return;
     }
     let who = format!("{}[{}] {}", event.process.comm, event.process.id.tgid, user(event));
-    let room = style.width.saturating_sub(12 + 1 + 8 + 1 + 30 + 1).max(40);
+    // On a narrow terminal a second line is better than half a path.
+    let room = style.width.saturating_sub(12 + 1 + 8 + 1 + 30 + 1).max(72);
     let _ = writeln!(out, "{time} {:<8} {who:<30} {}", event.kind().as_str(), clip(&action::describe(event), room));
 }
 

@@ -74,7 +74,9 @@ impl fmt::Display for Painted<'_> {
 pub(super) fn clip(text: &str, columns: usize) -> Cow<'_, str> {
     match text.char_indices().nth(columns) {
         None => Cow::Borrowed(text),
-        Some((end, _)) => {
+        Some(_) => {
+            // What it says of the rest needs room, too.
+            let end = text.char_indices().nth(columns.saturating_sub(18)).map_or(0, |(end, _)| end);
             let (head, rest) = text.split_at(end);
             Cow::Owned(format!("{head}… ({} more bytes)", rest.len()))
         }

@@ -102,3 +102,27 @@ fn arguments_are_shown_as_they_would_be_typed() {
     assert_eq!(line(&[b"cat", b"a\nb\xff"]), "cat 'a\\nb\\xff'");
     assert_eq!(Text::from("é").to_string(), "é");
 }
+
+#[test]
+fn a_long_line_of_ancestors_shows_both_ends() {
+    let mut found = sample::finding(sample::event(sample::shell(), crate::events::Body::Exit { code: Some(0), signal: None }), Level::High);
+    let parent = |n: u32| {
+        let mut process = sample::shell();
+        process.id.tgid = n;
+        process.image = Some(Arc::new(sample::image("/x", &[b"x"])));
+        Arc::new(process)
+    };
+    let chain = |found: &crate::finding::Finding| {
+        let text = shown(&Item { sequence: 1, body: Body::Finding(Arc::new(found.clone())) }, Style { color: false, width: 80 });
+        text.lines()
+            .filter(|l| l.contains("\u{2514}\u{2500} x [") || l.contains("x [1]") || l.ends_with(" more"))
+            .map(|l| l.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    found.ancestors = (1..=9).rev().map(parent).collect();
+    assert_eq!(chain(&found).len(), 9);
+    found.ancestors = (1..=30).rev().map(parent).collect();
+    let (first, last) =
+        (["process   x [1]", "└─ x [2]", "… 22 more"], ["└─ x [25]", "└─ x [26]", "└─ x [27]", "└─ x [28]", "└─ x [29]", "└─ x [30]"]);
+    assert_eq!(chain(&found), [&first[..], &last].concat());
+}
