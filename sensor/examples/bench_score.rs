@@ -1,7 +1,7 @@
 //! Events per second (of the thread's own CPU time) of the rule engine alone on one core: real program starts, all bundled rules. Run it in a release build.
 //!
 //! `cargo run --release -p sensor --example bench_score -- EVENTS.ndjson [RULES...]`, where each line of EVENTS has `Image`, `CommandLine`,
-//! `ParentImage`, `ParentCommandLine`, `User` and `CurrentDirectory`. Without a file, command lines are made up.
+//! `ParentImage`, `ParentCommandLine`, `User` and `CurrentDirectory`. Without a file (or with `-`), command lines are made up.
 //! Figures are for reading, not for tests: nothing is asserted about time.
 #![allow(clippy::print_stdout, reason = "it is a program for the terminal")]
 
@@ -24,7 +24,7 @@ fn cpu() -> f64 {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let lines = args.next().map_or_else(made_up, |file| read(&file));
+    let lines = args.next().filter(|file| file != "-").map_or_else(made_up, |file| read(&file));
     let rules: Vec<PathBuf> = args.map(PathBuf::from).collect();
     let rules = if rules.is_empty() { vec![PathBuf::from("rules")] } else { rules };
     let start = std::time::Instant::now();

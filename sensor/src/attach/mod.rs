@@ -35,7 +35,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            ring_bytes: [(RingClass::Critical, 8 << 20), (RingClass::Network, 4 << 20), (RingClass::File, 16 << 20)],
+            ring_bytes: [(RingClass::Critical, 4 << 20), (RingClass::Network, 2 << 20), (RingClass::File, 8 << 20)],
             tiers: Tier::ALL.to_vec(),
         }
     }
