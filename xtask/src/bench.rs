@@ -28,7 +28,7 @@ const PLAIN: &[(&str, &str)] = &[
 
 /// The subcommand.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let sensor = build::run(&build::Options { release: true })?;
+    let sensor = build::run(&build::Options { release: true, ..Default::default() })?;
     let mut cargo = shell::cargo();
     cargo.args(["build", "--release", "--quiet", "--package", "sensor", "--examples"]);
     shell::run(&mut cargo)?;

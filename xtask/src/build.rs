@@ -12,7 +12,7 @@ use std::{
 const BPF_TARGET: &str = "bpfel-unknown-none";
 
 /// How to build.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Optimise; takes longer.
     #[arg(long)]
