@@ -209,7 +209,7 @@ impl Work {
         set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
         // SAFETY: the array holds a program of this context's type, or nothing.
         unsafe {
-            let _ = C::walker().tail_call(ctx, 0);
+            C::walker().tail_call(ctx, 0);
         }
         count(P::KIND, Reason::NoWorkArea);
     }
@@ -242,20 +242,20 @@ impl Finish for ProbeContext {
 
 /// Tail of all tracepoint programs.
 #[tracepoint]
-pub fn walker_tp(_: TracePointContext) -> u32 {
-    walk_and_send();
+pub fn walker_tp(ctx: TracePointContext) -> u32 {
+    walk_and_send(&ctx);
     0
 }
 
 /// Tail of all kprobe programs.
 #[kprobe]
-pub fn walker_kprobe(_: ProbeContext) -> u32 {
-    walk_and_send();
+pub fn walker_kprobe(ctx: ProbeContext) -> u32 {
+    walk_and_send(&ctx);
     0
 }
 
 #[inline(always)]
-fn walk_and_send() {
+fn walk_and_send(ctx: &impl EbpfContext) {
     let Some(w) = WORK.get_ptr_mut(0) else { return };
     // SAFETY: still the run that has filled it, see `Work`.
     let w = unsafe { &mut *w };
@@ -278,6 +278,10 @@ fn walk_and_send() {
         (kind, output(ring, rec, len))
     };
     count_slot(u32::from(kind) * Reason::ALL.len() as u32 + if failed { Reason::RingFull } else { Reason::Sent } as u32);
+    #[cfg(feature = "debug-probes")]
+    aya_log_ebpf::debug!(ctx, "event kind {} of {} bytes, ring full: {}", kind, len, u8::from(failed));
+    #[cfg(not(feature = "debug-probes"))]
+    let _ = ctx;
 }
 
 // The registry numbers events by class, so that a number tells the ring; checked here.

@@ -33,7 +33,7 @@ fn name_bits(dentry: u64) -> u32 {
             mask!(len, 63) as u32,
             name[1] as *const c_void,
         );
-        READ_NAMES.get(&*key.as_ptr().cast::<[u8; FILTER_NAME]>()).copied().unwrap_or(0)
+        READ_NAMES.get(*key.as_ptr().cast::<[u8; FILTER_NAME]>()).copied().unwrap_or(0)
     }
 }
 
@@ -57,5 +57,5 @@ pub fn open(dentry: u64, flags: u64) -> Option<Reason> {
 #[inline(always)]
 fn dull_device(dev: u32) -> bool {
     let (major, minor) = (dev >> 20, dev & 0xf_ffff);
-    (major == 1 && (minor == 3 || minor == 5 || minor >= 7 && minor <= 9)) || major == 5 || (major >= 136 && major <= 143)
+    (major == 1 && (minor == 3 || minor == 5 || (7..=9).contains(&minor))) || major == 5 || (136..=143).contains(&major)
 }

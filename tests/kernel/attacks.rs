@@ -103,7 +103,7 @@ fn the_attacks_of_the_readme_are_found() {
     assert!(shell("echo aWQK | base64 -d | sh").status().expect("bash").success());
     let found = sensor.finding("Linux Base64 Encoded Pipe to Shell", "base64 -d | sh");
     assert_eq!(found["event"]["kind"], "alert");
-    assert_eq!(found["rule"]["author"], "pH-T (Nextron Systems)");
+    assert_eq!(found["rule"]["author"][0], "pH-T (Nextron Systems)");
     assert_eq!(found["threat"]["technique"]["id"][0], "T1140");
     assert_eq!(found["process"]["parent"]["pid"], std::process::id());
     assert!(found["sensor"]["score"]["total"].as_f64().expect("a number") >= 20.0, "{found}");

@@ -27,24 +27,24 @@ fn executed(command: &mut Command) -> Arc<Event> {
     watch().one(EventKind::Exec, || assert!(command.status().expect("it can be executed").success()))
 }
 
-/// A program that is there in guests and on machines alike, whatever `/bin` is linked to.
-fn shell() -> String {
-    fs::canonicalize("/bin/sh").expect("a shell").to_str().expect("ASCII").to_owned()
+/// Where a path leads: `/bin` may be a link to `/usr/bin`, `/bin/sh` to any shell.
+fn resolved(path: &str) -> String {
+    fs::canonicalize(path).expect("a program").to_str().expect("ASCII").to_owned()
 }
 
 #[test]
 fn the_image_is_the_kernels_and_the_invoked_path_is_kept() {
     let dir = Scratch::new("exec-cwd");
-    let event = executed(Command::new("/bin/sh").arg0("a name").args(["-c", "exit 0", "x y"]).current_dir(dir.path()));
+    let event = executed(Command::new("/bin/bash").arg0("a name").args(["-c", "exit 0", "x y"]).current_dir(dir.path()));
     let (outcome, image) = image(&event);
     assert_eq!(outcome, Outcome::Success(0));
-    assert_eq!(image.executable.as_ref().map(|t| t.to_string()), Some(shell()));
-    assert_eq!(image.invoked.as_ref().map(|t| t.to_string()).as_deref(), Some("/bin/sh"));
+    assert_eq!(image.executable.as_ref().map(|t| t.to_string()), Some(resolved("/bin/bash")));
+    assert_eq!(image.invoked.as_ref().map(|t| t.to_string()).as_deref(), Some("/bin/bash"));
     let args: Vec<_> = image.args.iter().map(|a| a.to_string()).collect();
     assert_eq!(args, ["a name", "-c", "exit 0", "x y"]);
     assert_eq!(image.command_line.as_ref().map(|t| t.to_string()).as_deref(), Some("a name -c exit 0 x y"));
     assert_eq!(image.working_directory.as_ref().map(|t| t.to_string()).as_deref(), dir.path().to_str());
-    let file = fs::metadata("/bin/sh").expect("a shell");
+    let file = fs::metadata("/bin/bash").expect("a shell");
     assert_eq!((image.inode, image.memfd, image.unlinked, image.args_cut), (file.ino(), false, false, false));
     assert_eq!(event.process.image.as_ref().map(|i| i.inode), Some(file.ino()), "the process is the one after the exec");
     assert_eq!(event.process.parent.tgid, std::process::id());
@@ -82,7 +82,7 @@ fn a_script_tells_its_path_and_its_interpreter() {
     fs::set_permissions(dir.join("script"), fs::Permissions::from_mode(0o755)).expect("an own file");
     let event = executed(Command::new(dir.join("script")).arg("one"));
     let image = image(&event).1;
-    assert_eq!(image.executable.as_ref().map(|t| t.to_string()), Some(shell()));
+    assert_eq!(image.executable.as_ref().map(|t| t.to_string()), Some(resolved("/bin/sh")));
     assert_eq!(image.invoked.as_ref().map(|t| t.to_string()), Some(dir.name("script")));
     assert_eq!(image.interpreter.as_ref().map(|t| t.to_string()).as_deref(), Some("/bin/sh"));
     let args: Vec<_> = image.args.iter().map(|a| a.to_string()).collect();

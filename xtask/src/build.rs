@@ -17,24 +17,31 @@ pub(crate) struct Options {
     /// Optimise; takes longer.
     #[arg(long)]
     pub(crate) release: bool,
+    /// With log lines from the kernel programs on standard error: for debugging a probe.
+    #[arg(long)]
+    pub(crate) debug_probes: bool,
 }
 
 /// The subcommand. Returns the sensor's path.
 pub(crate) fn run(options: &Options) -> Result<PathBuf> {
     setup::ensure(setup::Purpose::Build)?;
-    kernel_programs()?;
-    let sensor = sensor(options.release)?;
+    kernel_programs_with(options.debug_probes)?;
+    let sensor = sensor(options)?;
     println!("==> Built {}", paths::show(&sensor));
     Ok(sensor)
 }
 
 /// Builds the kernel programs and puts them where `sensor/build.rs` finds them.
 pub(crate) fn kernel_programs() -> Result<()> {
+    kernel_programs_with(false)
+}
+
+fn kernel_programs_with(debug_probes: bool) -> Result<()> {
     if !paths::at("sensor-ebpf/Cargo.toml").is_file() {
         bail!("sensor-ebpf/ is missing: this checkout is not complete");
     }
     shell::step("Build the kernel programs", "compiled for the kernel's BPF machine and embedded in the sensor");
-    let built = executable(bpf_cargo("build").arg("--release"), "sensor-ebpf")?;
+    let built = executable(with_log_lines(bpf_cargo("build").arg("--release"), debug_probes), "sensor-ebpf")?;
     let bytes = fs::read(&built).with_context(|| format!("cannot read {}", paths::show(&built)))?;
     // Untouched if equal, so that the sensor is not built again.
     let object = paths::bpf_object();
@@ -75,14 +82,18 @@ pub(crate) fn bpf_cargo(subcommand: &str) -> Command {
     cargo
 }
 
-fn sensor(release: bool) -> Result<PathBuf> {
+fn with_log_lines(cargo: &mut Command, debug_probes: bool) -> &mut Command {
+    if debug_probes { cargo.args(["--features", "debug-probes"]) } else { cargo }
+}
+
+fn sensor(options: &Options) -> Result<PathBuf> {
     shell::step("Build the sensor", "");
     let mut cargo = shell::cargo();
     cargo.args(["build", "--package", "sensor", "--bin", "sensor"]);
-    if release {
+    if options.release {
         cargo.arg("--release");
     }
-    executable(&mut cargo, "sensor")
+    executable(with_log_lines(&mut cargo, options.debug_probes), "sensor")
 }
 
 /// Builds with the given cargo command and returns the path of the executable of target `name`.

@@ -14,7 +14,7 @@ pub(crate) struct Options {
 
 /// The subcommand. Does not return if all goes well: the sensor takes our place, so that Ctrl-C and signals reach it alone.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let sensor = build::run(&build::Options { release: true })?;
+    let sensor = build::run(&build::Options { release: true, debug_probes: false })?;
     shell::step("Run the sensor as root", "only root may load kernel programs; stop it with Ctrl-C");
     let mut command =
         shell::as_root(&sensor).context("this needs root, and sudo is missing or would ask for a password: run it as root")?;

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     use clap::ValueEnum as _;
     let kinds: Vec<Kind> = Kind::value_variants().iter().copied().filter(|k| options.only.is_empty() || options.only.contains(k)).collect();
     setup::ensure(setup::Purpose::Test)?;
-    build::run(&build::Options { release: false })?;
+    build::run(&build::Options { release: false, debug_probes: false })?;
 
     let mut groups = Vec::new();
     for kind in kinds {

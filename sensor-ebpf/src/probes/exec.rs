@@ -86,7 +86,7 @@ fn succeeded(task: u64, bprm: u64, tier: Tier) {
 
     let mm = read::ptr(task + o!(O_TASK_MM));
     let (start, end) = (read::ptr(mm + o!(O_MM_ARG_START)), read::ptr(mm + o!(O_MM_ARG_END)));
-    let total = if end > start { end - start } else { 0 };
+    let total = end.saturating_sub(start);
     let sent = if total > ARGV_MAX as u64 { ARGV_MAX as u64 } else { total };
     let head = if total > ARGV_MAX as u64 { ARGV_HEAD as u64 } else { total };
     if total > ARGV_MAX as u64 {

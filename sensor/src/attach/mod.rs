@@ -2,6 +2,8 @@
 //! not decode what they send.
 
 pub mod btf;
+#[cfg(feature = "debug-probes")]
+mod debug;
 pub mod doctor;
 pub mod features;
 pub mod hooks;
@@ -33,7 +35,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            ring_bytes: [(RingClass::Critical, 8 << 20), (RingClass::Network, 4 << 20), (RingClass::File, 16 << 20)],
+            ring_bytes: [(RingClass::Critical, 4 << 20), (RingClass::Network, 2 << 20), (RingClass::File, 8 << 20)],
             tiers: Tier::ALL.to_vec(),
         }
     }
@@ -97,6 +99,8 @@ pub struct Attached {
     skipped_before: HashMap<EventKind, u64>,
     /// Kept open: the kernel empties a program array when its last user-space reference goes.
     _walkers: Vec<ProgramArray<MapData>>,
+    #[cfg(feature = "debug-probes")]
+    logger: aya_log::EbpfLogger<debug::StandardError>,
 }
 
 const RINGS: [(RingClass, &str); 3] =
@@ -174,6 +178,8 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         let map = ebpf.take_map(map).ok_or_else(|| missing(map))?;
         rings.push(RingBuf::try_from(map).map_err(|e| AttachError::Load(chain(&e)))?);
     }
+    #[cfg(feature = "debug-probes")]
+    let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
     let counters = ebpf.take_map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
     let read_names = ebpf.take_map("READ_NAMES").ok_or_else(|| missing("READ_NAMES"))?;
     let mut attached = Attached {
@@ -186,6 +192,8 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         programs: Vec::new(),
         skipped_before: HashMap::new(),
         _walkers: Vec::new(),
+        #[cfg(feature = "debug-probes")]
+        logger,
     };
     attached.attach_all(options)?;
     Ok(attached)
@@ -403,6 +411,8 @@ impl Losses for Attached {
 
 impl Source for Attached {
     fn drain(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<Progress, SourceError> {
+        #[cfg(feature = "debug-probes")]
+        self.logger.flush();
         // Bounded by a ring's worth each, so that a flood in one class cannot keep the others waiting.
         for ring in &mut self.rings {
             let mut n = 0;

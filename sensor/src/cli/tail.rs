@@ -154,7 +154,7 @@ pub async fn run_to<F: AsFd>(args: &TailArgs, format: Format, output: Output<F>)
                         printer.print(&item)?;
                     }
                     // A newer sensor: the rest of the stream is still good, and what is skipped is said.
-                    Err(e) => tracing::warn!("skipped an item: {e}; this sensor is of another version, update `sensor tail`"),
+                    Err(e) => super::say(&format!("skipped an item: {e}; this sensor is of another version, update `sensor tail`")),
                 },
                 Ok(None) => {
                     printer.flush()?;

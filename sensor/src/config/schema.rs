@@ -93,10 +93,10 @@ settings! {
     score Score "How findings add up per process tree." {
         half_life_seconds: Number<1, 604_800> = Number(600), "After this time points count half.";
     }
-    rings Rings "Buffers between the kernel and the collector, one per class of events, so that bulk of one class cannot push out another. Each size is a power of two." {
-        critical_bytes: Size<4096, 1_073_741_824, true> = Size(8 << 20), "Processes: exec, fork, exit.";
-        network_bytes: Size<4096, 1_073_741_824, true> = Size(4 << 20), "Sockets.";
-        file_bytes: Size<4096, 1_073_741_824, true> = Size(16 << 20), "Files.";
+    rings Rings "Buffers between the kernel and the collector, one per class of events, so that bulk of one class cannot push out another. Each size is a power of two, and counts twice as resident memory, because the kernel maps each ring twice in a row." {
+        critical_bytes: Size<4096, 1_073_741_824, true> = Size(4 << 20), "Processes: exec, fork, exit.";
+        network_bytes: Size<4096, 1_073_741_824, true> = Size(2 << 20), "Sockets.";
+        file_bytes: Size<4096, 1_073_741_824, true> = Size(8 << 20), "Files.";
     }
     collect Collect "How records are put in order." {
         window_ms: Number<1, 10_000> = Number(50), "How long a record waits for older ones from other CPUs and rings. Findings are at least this late.";

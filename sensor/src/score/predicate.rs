@@ -151,7 +151,7 @@ impl Predicate {
     /// Found by scanning the event's values; the others are tested when a rule asks.
     pub(crate) fn indexed(&self) -> bool {
         match &self.op {
-            Op::String { bytes, .. } => !bytes.is_empty(),
+            Op::String { how, bytes, .. } => *how == How::Equals || !bytes.is_empty(),
             Op::Number(Compare::Equal, n) => integer(*n).is_some(),
             _ => false,
         }
