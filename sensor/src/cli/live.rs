@@ -235,6 +235,8 @@ impl Signals {
                     say("ended at once; what was on its way is lost");
                     std::process::exit(i32::from(Exit::Forced.number()));
                 }
+                // Detaching takes the kernel a second or two on some machines.
+                say("stopping; once more ends at once");
                 stop.set();
             }
         });
