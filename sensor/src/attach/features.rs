@@ -48,7 +48,7 @@ impl Features {
                 .map(|d| Path::new(d).join("syscalls/sys_exit_openat").is_dir()),
             bpf_lsm: security_modules.iter().any(|m| m == "bpf"),
             security_modules,
-            cgroup2: super::cgroup2_root().map(|p| p.display().to_string()),
+            cgroup2: super::environment::cgroup2_root().map(|p| p.display().to_string()),
             preemption: preemption(&uname.version().to_string_lossy()),
             lockdown: chosen(&read("/sys/kernel/security/lockdown")),
             login_uid: Path::new("/proc/self/loginuid").exists(),

@@ -5,7 +5,9 @@ pub mod btf;
 #[cfg(feature = "debug-probes")]
 mod debug;
 pub mod doctor;
+pub(crate) mod environment;
 pub mod features;
+pub mod fields;
 pub mod hooks;
 pub mod object;
 
@@ -18,10 +20,9 @@ use aya::{
 use sensor_common::{
     EventKind, RingClass, Tier,
     limits::FILTER_NAME,
-    offsets::ABSENT,
     stats::{self, Reason},
 };
-use std::{collections::HashMap, fs, io, path::PathBuf};
+use std::{collections::HashMap, fs, io};
 
 /// What to attach and how much room to give it.
 #[derive(Clone, Debug)]
@@ -106,44 +107,6 @@ pub struct Attached {
 const RINGS: [(RingClass, &str); 3] =
     [(RingClass::Critical, "RING_CRITICAL"), (RingClass::Network, "RING_NETWORK"), (RingClass::File, "RING_FILE")];
 
-macro_rules! offsets {
-    ($($name:ident $need:ident $($path:literal)+;)+) => {
-        const OFFSETS: &[(&str, bool, &[&str])] = &[$((stringify!($name), offsets!(@ $need), &[$($path),+])),+];
-    };
-    (@ required) => { true };
-    (@ optional) => { false };
-}
-sensor_common::for_each_offset!(offsets);
-
-/// Offsets of all kernel fields, by the name of the global that takes them.
-///
-/// # Errors
-/// [`AttachError::MissingField`] for the first required member that none of its names is found for.
-pub fn offsets(btf: &btf::Btf) -> Result<Vec<(&'static str, u32)>, AttachError> {
-    OFFSETS
-        .iter()
-        .map(|(name, required, paths)| match paths.iter().find_map(|p| btf.offset(p)) {
-            Some(offset) => Ok((*name, offset)),
-            None if *required => Err(AttachError::MissingField(paths.first().copied().unwrap_or(name))),
-            None => Ok((*name, ABSENT)),
-        })
-        .collect()
-}
-
-/// Members that probes read as a block, with the distance that they take for granted.
-const LAYOUT: &[(&str, &str, u32)] = &[
-    ("cred.uid", "cred.gid", 4),
-    ("cred.uid", "cred.suid", 8),
-    ("cred.uid", "cred.sgid", 12),
-    ("cred.uid", "cred.euid", 16),
-    ("cred.uid", "cred.egid", 20),
-    ("cred.uid", "cred.fsuid", 24),
-    ("cred.uid", "cred.fsgid", 28),
-    ("dentry.d_name", "dentry.d_name.len", 4),
-    ("dentry.d_name", "dentry.d_name.name", 8),
-    ("upid.nr", "upid.ns", 8),
-];
-
 /// Loads and attaches.
 ///
 /// # Errors
@@ -153,13 +116,8 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
     let path = "/sys/kernel/btf/vmlinux";
     let vmlinux = fs::read(path).map_err(|e| AttachError::NoBtf(format!("{path}: {e}")))?;
     let btf = btf::Btf::parse(vmlinux).ok_or_else(|| AttachError::NoBtf(format!("{path} is not BTF")))?;
-    let offsets = offsets(&btf)?;
-    for (base, member, distance) in LAYOUT {
-        if btf.offset(member).zip(btf.offset(base)).map(|(m, b)| m.wrapping_sub(b)) != Some(*distance) {
-            return Err(AttachError::MissingField(member));
-        }
-    }
-    raise_memlock();
+    let offsets = fields::offsets(&btf)?;
+    environment::raise_memlock();
     let cpus = aya::util::nr_cpus().map_err(|(what, e)| AttachError::Load(format!("{what}: {e}")))?;
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("EXEC_WORK", u32::try_from(cpus).unwrap_or(u32::MAX));
@@ -209,7 +167,7 @@ impl Attached {
         std::thread::scope(|scope| {
             scope
                 .spawn(|| {
-                    let tracefs = provide_tracefs();
+                    let tracefs = environment::provide_tracefs();
                     self.load_walker("walker_tp", "WALKER_TP")?;
                     if kprobes {
                         self.load_walker("walker_kprobe", "WALKER_KPROBE")?;
@@ -311,7 +269,7 @@ impl Attached {
                 }
             }
             Program::CgroupSockAddr(p) => {
-                let root = cgroup2_root().ok_or("no cgroup v2 hierarchy is mounted")?;
+                let root = environment::cgroup2_root().ok_or("no cgroup v2 hierarchy is mounted")?;
                 let root = fs::File::open(&root).map_err(|e| format!("{}: {e}", root.display()))?;
                 p.load().map_err(|e| chain(&e))?;
                 p.attach(root, CgroupAttachMode::Single).map_err(|e| chain(&e))?; // a link: others' programs stay
@@ -463,39 +421,4 @@ fn load_error(e: &aya::EbpfError) -> AttachError {
 fn not_permitted(e: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(e), |e| e.source())
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.raw_os_error() == Some(libc::EPERM)))
-}
-
-/// Kernels before 5.11 count maps against RLIMIT_MEMLOCK.
-fn raise_memlock() {
-    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: a plain system call with a valid pointer. Failure is no error: newer kernels do not need it.
-    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
-}
-
-/// Makes sure that this thread sees a tracefs.
-fn provide_tracefs() -> Result<(), String> {
-    use rustix::{
-        mount::{MountFlags, MountPropagationFlags, mount, mount_change},
-        thread::{UnshareFlags, unshare_unsafe},
-    };
-    let has = |dir: &str| fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some());
-    if has("/sys/kernel/tracing/events") || has("/sys/kernel/debug/tracing/events") {
-        return Ok(());
-    }
-    // SAFETY: only the mount namespace (and with it the fs_struct) of this short-lived thread, which shares no descriptor table tricks.
-    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }
-        .map_err(|e| format!("no tracefs is mounted, and no mount namespace can be made: {e}"))?;
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(|e| format!("making mounts private: {e}"))?;
-    mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None).map_err(|e| format!("mounting tracefs: {e}"))
-}
-
-/// Where the cgroup v2 hierarchy is mounted.
-pub(crate) fn cgroup2_root() -> Option<PathBuf> {
-    // Fields of mountinfo(5): 5 is the mount point; the file system type comes behind " - ".
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts
-        .lines()
-        .find(|l| l.split(" - ").nth(1).is_some_and(|t| t.starts_with("cgroup2 ")))
-        .and_then(|l| l.split(' ').nth(4))
-        .map(PathBuf::from)
 }
