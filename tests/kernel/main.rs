@@ -18,5 +18,6 @@ mod loss;
 mod open;
 mod paths;
 mod rename;
+mod storm;
 mod symlink;
 mod unlink;
