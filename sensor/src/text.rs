@@ -11,35 +11,35 @@ use std::{
 
 /// An immutable byte string. Clones share the bytes and the [`id`](Text::id), so that work done on one string (a rule scan, say) need
 /// not be done again while it lives. Equality and hashing go by the bytes.
-///
-/// Identity and length stand beside the pointer: whoever remembers what it found out about a string does not look at its memory at all.
 #[derive(Clone)]
-pub struct Text {
-    bytes: Arc<[u8]>,
+pub struct Text(Arc<Inner>);
+
+struct Inner {
     id: u64,
+    bytes: Box<[u8]>,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Text {
     /// A new string with an id of its own.
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self { bytes: bytes.into(), id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(Arc::new(Inner { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), bytes: bytes.into() }))
     }
 
     /// Never the same for two strings that were made apart, even if their bytes are equal; never used again.
     pub fn id(&self) -> u64 {
-        self.id
+        self.0.id
     }
 
     /// The bytes as the kernel gave them.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// No bytes at all.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.0.bytes.is_empty()
     }
 
     /// The part behind the last `/`, or everything.
@@ -84,7 +84,7 @@ impl From<String> for Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id || self.bytes == other.bytes
+        Arc::ptr_eq(&self.0, &other.0) || self.bytes() == other.bytes()
     }
 }
 

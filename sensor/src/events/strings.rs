@@ -11,16 +11,9 @@ const LONGEST: usize = 256;
 
 /// Interns strings. The seed is random, so that nobody can choose strings that push out others.
 pub struct Strings {
-    places: Box<[Option<Place>]>,
+    places: Box<[Option<Text>]>,
     hasher: RandomState,
     empty: Text,
-}
-
-/// A string and its hash: most that are asked for in vain are told apart by it, without a look at their bytes.
-#[derive(Clone)]
-struct Place {
-    hash: u64,
-    text: Text,
 }
 
 impl Default for Strings {
@@ -38,11 +31,10 @@ impl Strings {
         if bytes.len() > LONGEST {
             return Text::from(bytes);
         }
-        let hash = self.hasher.hash_one(bytes);
-        let at = usize::try_from(hash & (PLACES as u64 - 1)).unwrap_or(0);
+        let at = usize::try_from(self.hasher.hash_one(bytes) & (PLACES as u64 - 1)).unwrap_or(0);
         match self.places.get_mut(at) {
-            Some(Some(place)) if place.hash == hash && place.text.bytes() == bytes => place.text.clone(),
-            Some(place) => place.insert(Place { hash, text: Text::from(bytes) }).text.clone(),
+            Some(Some(text)) if text.bytes() == bytes => text.clone(),
+            Some(place) => place.insert(Text::from(bytes)).clone(),
             None => Text::from(bytes),
         }
     }
@@ -68,6 +60,6 @@ mod tests {
         }
         let long = vec![b'x'; LONGEST + 1];
         assert_ne!(strings.get(&long).id(), strings.get(&long).id());
-        assert!(strings.places.len() == PLACES && strings.places.iter().flatten().all(|p| p.text.bytes().len() <= LONGEST));
+        assert!(strings.places.len() == PLACES && strings.places.iter().flatten().all(|t| t.bytes().len() <= LONGEST));
     }
 }
