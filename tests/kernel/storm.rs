@@ -46,5 +46,4 @@ fn nothing_is_mixed_up_and_nothing_is_lost_in_silence() {
     let missing = THREADS * OPENS - seen.len();
     let counted = lost(&w) - before;
     assert!(u64::try_from(missing).expect("few") <= counted, "{missing} opens are missing, {counted} runs are counted as lost");
-    println!("{} opens, {missing} not seen, {counted} runs skipped or refused", THREADS * OPENS);
 }
