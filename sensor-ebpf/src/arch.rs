@@ -1,6 +1,7 @@
 //! What depends on the processor: system call numbers and where the arguments of the current call are. x86-64 only, so far.
 
-use crate::{kernel::o, read};
+use crate::{emit, kernel::o, read};
+use sensor_common::EventKind;
 
 /// Numbers of the calls that probes tell apart (arch/x86/entry/syscalls/syscall_64.tbl).
 pub mod nr {
@@ -69,3 +70,32 @@ impl Call {
         Some(Self { nr, ret, args: [r.di, r.si, r.dx, r.r10, r.r8, r.r9] })
     }
 }
+
+/// Work area of the tracepoint program of a call, by its number.
+pub static AREA_OF_CALL: [u8; 512] = {
+    let mut table = [0; 512];
+    let calls: [(EventKind, &[usize]); 12] = [
+        (EventKind::Open, &[2, 85, 257, 437]),
+        (EventKind::Unlink, &[84, 87, 263]),
+        (EventKind::Rename, &[82, 264, 316]),
+        (EventKind::Chmod, &[90, 91, 268, 452]),
+        (EventKind::Chown, &[92, 93, 94, 260]),
+        (EventKind::Link, &[86, 265]),
+        (EventKind::Symlink, &[88, 266]),
+        (EventKind::Connect, &[42]),
+        (EventKind::Accept, &[43, 288]),
+        (EventKind::Bind, &[49]),
+        (EventKind::Listen, &[50]),
+        (EventKind::Exec, &[59, 322]),
+    ];
+    let mut i = 0;
+    while i < calls.len() {
+        let mut n = 0;
+        while n < calls[i].1.len() {
+            table[calls[i].1[n]] = emit::area(calls[i].0) as u8;
+            n += 1;
+        }
+        i += 1;
+    }
+    table
+};

@@ -1,6 +1,6 @@
 //! Rings, counters and the work areas: the only place that sends. Every early end is counted by kind and reason.
 
-use crate::{kernel::o, path, read, task};
+use crate::{arch, kernel::o, path, read, task};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::bpf_ringbuf_output,
@@ -78,9 +78,10 @@ pub const TAIL: usize = 16384;
 
 /// Where a record with a tail is put together.
 ///
-/// A work area belongs to one run at a time. Programs called from `trace_call_bpf` (perf tracepoints and kprobes) exclude each other on a
-/// CPU by the kernel's `bpf_prog_active`, so all of them share one area per CPU; a `tp_btf` program excludes only itself
-/// (`prog->active`) and needs one of its own. The price on preemptible kernels: the excluded run does not happen (`recursion_misses`).
+/// A work area belongs to one run at a time. The kernel skips a run of a program while another run of *the same* program is not over on
+/// that CPU (`prog->active`, on older kernels `bpf_prog_active` for all of them together), so each tracepoint program has an area of its own;
+/// since 6.13 tracepoint programs can be preempted, and one area for all mixed two tasks' paths there. Kprobes run with
+/// preemption off and cannot meet on a CPU: one area for all. The price on preemptible kernels: skipped runs (`recursion_misses`).
 #[repr(C)]
 pub struct Work {
     /// Bytes of header and payload.
@@ -158,13 +159,52 @@ impl Tail {
 }
 
 #[map]
-static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
+static WORK_KPROBE: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
+/// One area per tracepoint program, by the number of its event: see [`area`].
+#[map]
+static WORK_TP: PerCpuArray<Work> = PerCpuArray::with_max_entries(AREAS, 0);
+
+const AREAS: u32 = 16;
+
+/// Index of the area of an event's tracepoint program: file events count from 32 to 38, network events from 16 to 19, exec has the last.
+pub const fn area(kind: EventKind) -> u32 {
+    match kind {
+        EventKind::Exec => AREAS - 1,
+        _ => ((kind as u32 >> 4 & 1) << 3) | (kind as u32 & 7),
+    }
+}
+
+const _: () = {
+    // Kinds with a tracepoint program and a work area: exec 1, network 16.., file 32..
+    let mut taken = [false; AREAS as usize];
+    let mut i = 0;
+    while i < EventKind::ALL.len() {
+        let kind = EventKind::ALL[i];
+        if !matches!(kind, EventKind::Fork | EventKind::Exit | EventKind::Loss) {
+            let at = area(kind) as usize;
+            assert!(!taken[at], "two programs share a work area");
+            taken[at] = true;
+        }
+        i += 1;
+    }
+};
 
 impl Work {
-    /// This CPU's area, for programs called from `trace_call_bpf` only.
+    /// This CPU's area of an event's tracepoint program.
     #[inline(always)]
-    pub fn shared(kind: EventKind) -> Option<&'static mut Work> {
-        match WORK.get_ptr_mut(0) {
+    pub fn tracepoint(kind: EventKind) -> Option<&'static mut Work> {
+        Self::of(WORK_TP.get_ptr_mut(area(kind)), kind)
+    }
+
+    /// This CPU's area of all kprobes.
+    #[inline(always)]
+    pub fn kprobe(kind: EventKind) -> Option<&'static mut Work> {
+        Self::of(WORK_KPROBE.get_ptr_mut(0), kind)
+    }
+
+    #[inline(always)]
+    fn of(area: Option<*mut Work>, kind: EventKind) -> Option<&'static mut Work> {
+        match area {
             // SAFETY: exclusive, see `Work`.
             Some(w) => Some(unsafe { &mut *w }),
             None => {
@@ -202,7 +242,7 @@ impl Work {
         ((&raw mut self.rec) as u64 + at as u64) as *mut sensor_common::Path
     }
 
-    /// Walks the wanted paths and sends the record: the end of every program that uses the shared area. A tail call, so that the verifier
+    /// Walks the wanted paths and sends the record: the end of every program that uses a work area. A tail call, so that the verifier
     /// looks at the walk once for each program type and not once for each probe.
     #[inline(always)]
     pub fn finish<P: Wire, C: Finish>(&mut self, ctx: &C) {
@@ -215,7 +255,7 @@ impl Work {
     }
 }
 
-/// Contexts of programs that may use the shared work area.
+/// Contexts of programs that may use a work area.
 pub trait Finish: EbpfContext {
     /// The array whose only element walks and sends.
     fn walker() -> &'static ProgramArray;
@@ -243,20 +283,24 @@ impl Finish for ProbeContext {
 /// Tail of all tracepoint programs.
 #[tracepoint]
 pub fn walker_tp(ctx: TracePointContext) -> u32 {
-    walk_and_send(&ctx);
+    let nr = (ctx.as_ptr() as u64 + 8) as *const u32; // __syscall_nr
+    // SAFETY: within the context; the table has an entry for each masked number. It is read and not matched upon: the verifier then
+    // follows one walk with an unknown area and not one for each.
+    let area = unsafe { (&raw const arch::AREA_OF_CALL).cast::<u8>().add(mask!(nr.read_volatile() as u64, 511) as usize).read_volatile() };
+    walk_and_send(&ctx, WORK_TP.get_ptr_mut(area as u32));
     0
 }
 
 /// Tail of all kprobe programs.
 #[kprobe]
 pub fn walker_kprobe(ctx: ProbeContext) -> u32 {
-    walk_and_send(&ctx);
+    walk_and_send(&ctx, WORK_KPROBE.get_ptr_mut(0));
     0
 }
 
 #[inline(always)]
-fn walk_and_send(ctx: &impl EbpfContext) {
-    let Some(w) = WORK.get_ptr_mut(0) else { return };
+fn walk_and_send(ctx: &impl EbpfContext, area: Option<*mut Work>) {
+    let Some(w) = area else { return };
     // SAFETY: still the run that has filled it, see `Work`.
     let w = unsafe { &mut *w };
     let rec = (&raw mut w.rec) as u64;

@@ -15,7 +15,7 @@ pub fn accept_tp(ctx: TracePointContext) -> u32 {
     }
     let task = task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Accept) else { return 0 };
-    let Some(w) = Work::shared(EventKind::Accept) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Accept) else { return 0 };
     let accept = w.begin::<Accept>(task, Tier::Tracepoint, 0);
     let fd = if ret >= 0 { ret as u64 } else { call.args[0] };
     let socket = sock::of(task, fd);

@@ -17,7 +17,7 @@ use sensor_common::{
 pub fn bind_tp(ctx: TracePointContext) -> u32 {
     let task = task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Bind) else { return 0 };
-    let Some(w) = Work::shared(EventKind::Bind) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Tracepoint, 0);
     let user = sock::push_sockaddr(w.tail::<Bind>(), call.args[1], call.args[2] as u32 as u64, true);
     let socket = sock::of(task, call.args[0]);
@@ -40,7 +40,7 @@ pub fn bind_tp(ctx: TracePointContext) -> u32 {
 pub fn bind_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(socket), Some(addr), Some(len)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Bind) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Bind>(), addr, len as u32 as u64, false);
     let mut sock = sock::describe(socket, u32::MAX as u64);

@@ -26,7 +26,7 @@ pub fn chmod_tp(ctx: TracePointContext) -> u32 {
         nr::FCHMOD => (a[0], 0, a[1]),
         _ => (a[0], a[1], a[2]),
     };
-    let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Chmod) else { return 0 };
     let chmod = w.begin::<Chmod>(task, Tier::Tracepoint, 0);
     if call.nr == nr::FCHMOD {
         target::of_fd(w, at!(Chmod, file), dirfd, task);
@@ -47,7 +47,7 @@ pub fn chmod_tp(ctx: TracePointContext) -> u32 {
 pub fn chmod_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(path), Some(mode)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Chmod) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Chmod) else { return 0 };
     let chmod = w.begin::<Chmod>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chmod, file.kernel));
     // SAFETY: from `begin`.

@@ -26,7 +26,7 @@ pub fn chown_tp(ctx: TracePointContext) -> u32 {
         nr::FCHOWN => (a[0], 0, a[1], a[2]),
         _ => (a[0], a[1], a[2], a[3]),
     };
-    let Some(w) = Work::shared(EventKind::Chown) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Chown) else { return 0 };
     let chown = w.begin::<Chown>(task, Tier::Tracepoint, 0);
     if call.nr == nr::FCHOWN {
         target::of_fd(w, at!(Chown, file), dirfd, task);
@@ -48,7 +48,7 @@ pub fn chown_tp(ctx: TracePointContext) -> u32 {
 pub fn chown_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(path), Some(owner), Some(group)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Chown) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Chown) else { return 0 };
     let chown = w.begin::<Chown>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chown, file.kernel));
     // SAFETY: from `begin`.

@@ -22,7 +22,7 @@ const EINPROGRESS: i64 = 115;
 pub fn connect_tp(ctx: TracePointContext) -> u32 {
     let task = task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Connect) else { return 0 };
-    let Some(w) = Work::shared(EventKind::Connect) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Tracepoint, 0);
     let user = sock::push_sockaddr(w.tail::<Connect>(), call.args[1], call.args[2] as u32 as u64, true);
     let socket = sock::of(task, call.args[0]);
@@ -45,7 +45,7 @@ pub fn connect_tp(ctx: TracePointContext) -> u32 {
 pub fn connect_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(socket), Some(addr), Some(len)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Connect) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Connect>(), addr, len as u32 as u64, false);
     let mut sock = sock::describe(socket, u32::MAX as u64);

@@ -133,7 +133,7 @@ pub fn exec_tp(ctx: TracePointContext) -> u32 {
     }
     let task = task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Exec) else { return 0 };
-    let Some(w) = Work::shared(EventKind::Exec) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Exec) else { return 0 };
     let exec = w.begin::<Exec>(task, Tier::Tracepoint, 0);
     let at = call.nr == crate::arch::nr::EXECVEAT;
     let (dirfd, name) = if at { (call.args[0], call.args[1]) } else { (target::AT_FDCWD, call.args[0]) };

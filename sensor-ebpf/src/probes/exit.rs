@@ -5,6 +5,8 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{Tier, events::exit::Exit};
 
 /// The current task ends; a record if no other thread of its process is left (`signal->live`, counted down before this tracepoint).
+///
+/// Two threads that end together can both find it at 0: the collector tells the first of the two records.
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn exit_tp_btf(ctx: BtfTracePointContext) -> i32 {
     let task: u64 = ctx.arg(0);

@@ -23,7 +23,7 @@ pub fn link_tp(ctx: TracePointContext) -> u32 {
     let a = call.args;
     let (old_dir, old, new_dir, new, flags) =
         if call.nr == nr::LINK { (target::AT_FDCWD, a[0], target::AT_FDCWD, a[1], 0) } else { (a[0], a[1], a[2], a[3], a[4] as u32) };
-    let Some(w) = Work::shared(EventKind::Link) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Link) else { return 0 };
     let link = w.begin::<Link>(task, Tier::Tracepoint, 0);
     target::named::<Link>(w, at!(Link, old), old_dir, old, task);
     target::named::<Link>(w, at!(Link, new), new_dir, new, task);
@@ -41,7 +41,7 @@ pub fn link_tp(ctx: TracePointContext) -> u32 {
 pub fn link_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(old), Some(new_dir), Some(new)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Link) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Link) else { return 0 };
     let link = w.begin::<Link>(task, Tier::Kprobe, header_flags::BEGUN);
     let mnt = read::ptr(new_dir + o!(O_PATH_MNT));
     w.tail.want(mnt, old, at!(Link, old.kernel));

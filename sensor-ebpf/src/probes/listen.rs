@@ -9,7 +9,7 @@ use sensor_common::{EventKind, Tier, events::listen::Listen, span::Sock};
 pub fn listen_tp(ctx: TracePointContext) -> u32 {
     let task = task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Listen) else { return 0 };
-    let Some(w) = Work::shared(EventKind::Listen) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Listen) else { return 0 };
     let listen = w.begin::<Listen>(task, Tier::Tracepoint, 0);
     let socket = sock::of(task, call.args[0]);
     let sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };

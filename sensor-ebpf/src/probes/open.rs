@@ -68,7 +68,7 @@ fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
     if file == 0 && call.ret == -ENOENT && asked & filter::WRITE_FLAGS == 0 {
         return emit::count(EventKind::Open, Reason::NotFoundFiltered);
     }
-    let Some(w) = Work::shared(EventKind::Open) else { return };
+    let Some(w) = Work::tracepoint(EventKind::Open) else { return };
     let open = w.begin::<Open>(task, Tier::Tracepoint, 0);
     if file != 0 {
         w.tail.want_file(file, at!(Open, file.kernel));
@@ -110,7 +110,7 @@ pub fn open_kprobe(ctx: ProbeContext) -> u32 {
         return 0;
     }
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Open) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Open) else { return 0 };
     let open = w.begin::<Open>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want_file(file, at!(Open, file.kernel));
     // SAFETY: from `begin`.

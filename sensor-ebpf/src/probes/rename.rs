@@ -23,7 +23,7 @@ pub fn rename_tp(ctx: TracePointContext) -> u32 {
     let a = call.args;
     let (old_dir, old, new_dir, new) =
         if call.nr == nr::RENAME { (target::AT_FDCWD, a[0], target::AT_FDCWD, a[1]) } else { (a[0], a[1], a[2], a[3]) };
-    let Some(w) = Work::shared(EventKind::Rename) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Rename) else { return 0 };
     let rename = w.begin::<Rename>(task, Tier::Tracepoint, 0);
     target::named::<Rename>(w, at!(Rename, old), old_dir, old, task);
     target::named::<Rename>(w, at!(Rename, new), new_dir, new, task);
@@ -42,7 +42,7 @@ pub fn rename_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(old_dir), Some(old)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
     let (Some(new_dir), Some(new)) = (ctx.arg::<u64>(2), ctx.arg::<u64>(3)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Rename) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Rename) else { return 0 };
     let rename = w.begin::<Rename>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want(read::ptr(old_dir + o!(O_PATH_MNT)), old, at!(Rename, old.kernel));
     w.tail.want(read::ptr(new_dir + o!(O_PATH_MNT)), new, at!(Rename, new.kernel));

@@ -22,7 +22,7 @@ pub fn symlink_tp(ctx: TracePointContext) -> u32 {
     let Some(call) = super::call(&ctx, task, EventKind::Symlink) else { return 0 };
     let a = call.args;
     let (dirfd, name) = if call.nr == nr::SYMLINK { (target::AT_FDCWD, a[1]) } else { (a[1], a[2]) };
-    let Some(w) = Work::shared(EventKind::Symlink) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Symlink) else { return 0 };
     let symlink = w.begin::<Symlink>(task, Tier::Tracepoint, 0);
     let text = target::push_str(w.tail::<Symlink>(), a[0], true);
     target::named::<Symlink>(w, at!(Symlink, link), dirfd, name, task);
@@ -40,7 +40,7 @@ pub fn symlink_tp(ctx: TracePointContext) -> u32 {
 pub fn symlink_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(dir), Some(dentry), Some(text)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Symlink) else { return 0 };
+    let Some(w) = Work::kprobe(EventKind::Symlink) else { return 0 };
     let symlink = w.begin::<Symlink>(task, Tier::Kprobe, header_flags::BEGUN);
     let text = target::push_str(w.tail::<Symlink>(), text, false);
     w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Symlink, link.kernel));

@@ -27,7 +27,7 @@ pub fn unlink_tp(ctx: TracePointContext) -> u32 {
         nr::RMDIR => (target::AT_FDCWD, call.args[0], AT_REMOVEDIR),
         _ => (call.args[0], call.args[1], call.args[2] as u32),
     };
-    let Some(w) = Work::shared(EventKind::Unlink) else { return 0 };
+    let Some(w) = Work::tracepoint(EventKind::Unlink) else { return 0 };
     let unlink = w.begin::<Unlink>(task, Tier::Tracepoint, 0);
     target::named::<Unlink>(w, at!(Unlink, file), dirfd, name, task);
     // SAFETY: from `begin`.
@@ -57,7 +57,7 @@ pub fn rmdir_kprobe(ctx: ProbeContext) -> u32 {
 fn begun(ctx: &ProbeContext, flags: u32) {
     let (Some(dir), Some(dentry)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return };
     let task = task::current();
-    let Some(w) = Work::shared(EventKind::Unlink) else { return };
+    let Some(w) = Work::kprobe(EventKind::Unlink) else { return };
     let unlink = w.begin::<Unlink>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Unlink, file.kernel));
     // SAFETY: from `begin`.

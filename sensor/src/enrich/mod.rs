@@ -49,6 +49,8 @@ const LOOKUPS_PER_SECOND: u32 = 200;
 pub struct Stats {
     /// Records whose spans do not lie within them, or that name what there is not.
     pub malformed: u64,
+    /// Ends of processes that had ended already: not told again.
+    pub repeated_exits: u64,
     /// Processes made from a record's header, because neither their fork nor /proc at the start was seen.
     pub from_header: u64,
     /// Of these: completed from /proc.
@@ -173,7 +175,7 @@ impl Enricher {
         found
     }
 
-    /// The event that a record tells of; `None` if the record is malformed (counted).
+    /// The event that a record tells of; `None` if the record is malformed, or a second end of the same process (both counted).
     pub fn event(&mut self, record: &Record<'_>) -> Option<Event> {
         let header = record.header();
         let slot = self.actor(header);
@@ -184,8 +186,12 @@ impl Enricher {
         };
         // Taken behind the body: exec changes the process.
         let process = self.table.entry(slot)?.process.clone();
-        if let Record::Exit(..) = record {
-            self.table.exit(slot, header.time_ns);
+        // Two threads that end at the same moment can both be the last one as far as the kernel's counter tells.
+        if let Record::Exit(..) = record
+            && !self.table.exit(slot, header.time_ns)
+        {
+            self.stats.repeated_exits += 1;
+            return None;
         }
         Some(Event {
             time_ns: header.time_ns,

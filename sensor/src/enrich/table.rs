@@ -194,11 +194,11 @@ impl Table {
         }
     }
 
-    /// It ended; a second end changes nothing.
-    pub(super) fn exit(&mut self, slot: Slot, time_ns: u64) {
-        let Some(entry) = self.entry(slot) else { return };
+    /// It ended. A second end changes nothing: false.
+    pub(super) fn exit(&mut self, slot: Slot, time_ns: u64) -> bool {
+        let Some(entry) = self.entry(slot) else { return false };
         if entry.exited_ns.is_some() {
-            return;
+            return false;
         }
         let tgid = entry.process.id.tgid;
         self.unlink(slot);
@@ -212,6 +212,7 @@ impl Table {
         while self.dead.len > self.limits.dead {
             self.forget_dead();
         }
+        true
     }
 
     /// Gives a process a new image: what it really keeps may be a shortened one.

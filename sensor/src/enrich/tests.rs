@@ -146,7 +146,8 @@ fn a_pid_that_is_used_again_is_another_process() {
     assert_eq!(e.processes(), (3, 1));
     // A straggler of the first one neither wakes it nor replaces the second.
     assert_eq!(image_of(&open(&mut e, task(first, SHELL)).process), Some("/bin/first".into()));
-    exit(&mut e, task(first, SHELL));
+    let late = encode(header(task(first, SHELL)), &Exit::default(), &[]);
+    assert!(e.event(&decode(&late).unwrap()).is_none(), "it was taken for ended when its pid was used again");
     assert_eq!(e.processes(), (3, 1));
 }
 
@@ -336,4 +337,14 @@ fn a_live_one_asks_proc_once_for_a_process_that_it_does_not_know() {
     let asked = e.stats().from_proc;
     open(&mut e, own_task());
     assert_eq!(e.stats().from_proc, asked);
+}
+
+#[test]
+fn a_process_ends_once() {
+    let mut e = known();
+    exit(&mut e, task(SHELL, INIT));
+    let again = encode(header(task(SHELL, INIT)), &Exit::default(), &[]);
+    let record = decode(&again).expect("just encoded");
+    assert!(e.event(&record).is_none());
+    assert_eq!((e.stats().repeated_exits, e.stats().malformed), (1, 0));
 }
