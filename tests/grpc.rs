@@ -201,7 +201,7 @@ async fn garbage_and_broken_requests_hurt_nobody() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_in_python_reads_every_item() -> Result<()> {
-    let Some(python) = python()? else { return Ok(()) };
+    let python = python()?;
     let running = running(Limits::default()).await?;
     let items = published();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -271,34 +271,22 @@ fn prost_decode(wire: &[u8]) -> Result<proto::Item> {
     Ok(prost::Message::decode(wire)?)
 }
 
-/// Python of a virtual environment with what `tail.py` needs, made at the first use. Without Python the test fails, unless it is said that it
-/// may be left out.
-fn python() -> Result<Option<PathBuf>> {
-    if std::env::var_os("SENSOR_TEST_SKIP_PYTHON").is_some() {
-        #[allow(clippy::print_stdout)]
-        {
-            println!("SKIPPED 1 test: the client in Python (SENSOR_TEST_SKIP_PYTHON is set)");
-        }
-        return Ok(None);
-    }
+/// Python of a virtual environment with what `tail.py` needs, made at the first use. Without Python the test fails.
+fn python() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../target"), PathBuf::from);
     let venv = target.join("python");
     let (wanted, installed) = (here.join("python/requirements.txt"), venv.join("requirements.txt"));
     if std::fs::read(&installed).ok() != Some(std::fs::read(&wanted)?) {
         let run = |command: &mut Command| -> Result<()> {
-            let out =
-                command.output().context("cannot start Python 3: install python3 and python3-venv, or set SENSOR_TEST_SKIP_PYTHON=1")?;
+            let out = command.output().context("cannot start Python 3: install python3 and python3-venv")?;
             let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
-            ensure!(
-                out.status.success(),
-                "{command:?} failed: {said}\nThe test needs python3 with venv, and PyPI; to leave it out, set SENSOR_TEST_SKIP_PYTHON=1"
-            );
+            ensure!(out.status.success(), "{command:?} failed: {said}\nThe test needs python3 with venv, and PyPI");
             Ok(())
         };
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted))?;
         std::fs::copy(&wanted, &installed)?;
     }
-    Ok(Some(venv.join("bin/python")))
+    Ok(venv.join("bin/python"))
 }
