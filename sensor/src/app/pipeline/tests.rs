@@ -87,8 +87,11 @@ fn header(time_ns: u64) -> Header {
     Header { time_ns, tier: Tier::BtfTracepoint as u8, task: Task { tgid: 9, tid: 9, ..Task::default() }, ..Header::default() }
 }
 
+/// The end of a process of its own: the same one does not end twice.
 fn exit(time_ns: u64) -> Vec<u8> {
-    encode(header(time_ns), &Exit::default(), &[])
+    let mut header = header(time_ns);
+    header.task.start_ns = time_ns;
+    encode(header, &Exit::default(), &[])
 }
 
 fn stages<S>(source: S) -> Stages<S, Nothing> {
