@@ -88,7 +88,7 @@ pub struct Task {
     pub mnt_ns: u32,
     /// Zero.
     pub pad: u32,
-    /// Name of the thread, NUL padded; any bytes.
+    /// Name of the thread; any bytes up to the first NUL, what is behind it means nothing.
     pub comm: [u8; COMM_LEN],
 }
 

@@ -8,6 +8,7 @@
 
 pub mod decode;
 pub mod events;
+pub mod filter;
 pub mod header;
 pub mod limits;
 pub mod offsets;

@@ -14,5 +14,5 @@ pub const ARGV_TAIL: usize = ARGV_MAX - ARGV_HEAD;
 pub const COMM_LEN: usize = 16;
 /// Bytes of a socket address that are sent (sockaddr_un is the longest in use, 110).
 pub const SOCKADDR_MAX: usize = 128;
-/// Bytes of a file name that the kernel-side read filter compares; longer names are never filtered by name.
+/// Bytes of a file name that the kernel-side read filter compares; longer names are never asked for by name.
 pub const FILTER_NAME: usize = 32;

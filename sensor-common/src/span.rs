@@ -43,6 +43,9 @@ pub mod path_flags {
     pub const DELETED: u32 = 4;
     /// The bytes could not be read (a page was not present).
     pub const FAULT: u32 = 8;
+    /// The components stand in the order in which the kernel walks, from the file up to the root, each with a `/` before it:
+    /// `/passwd/etc` is `/etc/passwd`. Only on paths of more than one component.
+    pub const LEAF_FIRST: u32 = 16;
 }
 
 /// The file that an operation names: what the kernel resolved, where a hook could see it, and what the caller wrote. 48 bytes.

@@ -1,6 +1,6 @@
 //! What depends on the processor: system call numbers and where the arguments of the current call are. x86-64 only, so far.
 
-use crate::{emit, kernel::o, read};
+use crate::{emit, kernel::o, read, task::Task};
 use sensor_common::EventKind;
 
 /// Numbers of the calls that probes tell apart (arch/x86/entry/syscalls/syscall_64.tbl).
@@ -23,26 +23,16 @@ pub mod nr {
     pub const OPENAT2: u64 = 437;
 }
 
-/// `struct pt_regs` from r10 on, as the entry code of the kernel leaves it (arch/x86/include/asm/ptrace.h); unchanged since 2.6.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Regs {
-    r10: u64,
-    r9: u64,
-    r8: u64,
-    ax: u64,
-    cx: u64,
-    dx: u64,
-    si: u64,
-    di: u64,
-    orig_ax: u64,
-}
+/// Words of `struct pt_regs` from r10 on, as the entry code of the kernel leaves it (arch/x86/include/asm/ptrace.h; unchanged since 2.6):
+/// r10, r9, r8, ax, cx, dx, si, di, orig_ax.
+const REGS: usize = 9;
+const ORIG_AX: usize = 8;
 
 const THREAD_SIZE: u64 = 16384;
 const PT_REGS_SIZE: u64 = 168;
 const PT_REGS_R10: u64 = 56;
-/// TOP_OF_KERNEL_STACK_PADDING of kernels built with CONFIG_X86_FRED (since 6.9).
-const FRED_PADDING: u64 = 16;
+/// TOP_OF_KERNEL_STACK_PADDING of kernels built with CONFIG_X86_FRED (since 6.9), in words.
+const FRED_PADDING: usize = 2;
 
 /// A system call that has just returned: number, result, arguments as the caller passed them in registers.
 #[derive(Clone, Copy)]
@@ -58,16 +48,18 @@ pub struct Call {
 impl Call {
     /// The current task's call, from the registers at the bottom of its kernel stack; `None` if they do not belong to call `nr`.
     #[inline(always)]
-    pub fn current(task: u64, nr: u64, ret: i64) -> Option<Self> {
-        let top = read::ptr(task + o!(O_TASK_STACK)) + THREAD_SIZE - PT_REGS_SIZE + PT_REGS_R10;
-        let mut r: Regs = read::kernel(Regs::default(), top);
-        if r.orig_ax != nr {
-            r = read::kernel(Regs::default(), top - FRED_PADDING);
-            if r.orig_ax != nr {
-                return None;
-            }
+    pub fn current(task: Task, nr: u64, ret: i64) -> Option<Self> {
+        let r10 = task.get::<u64>(o!(O_TASK_STACK)) + THREAD_SIZE - PT_REGS_SIZE + PT_REGS_R10;
+        // With padding or without: the same words, two places further on.
+        let words: [u64; REGS + FRED_PADDING] = read::kernel(r10 - 8 * FRED_PADDING as u64);
+        let args = |r: &[u64; REGS + FRED_PADDING], at: usize| [r[at + 7], r[at + 6], r[at + 5], r[at], r[at + 2], r[at + 1]];
+        if words[ORIG_AX + FRED_PADDING] == nr {
+            Some(Self { nr, ret, args: args(&words, FRED_PADDING) })
+        } else if words[ORIG_AX] == nr {
+            Some(Self { nr, ret, args: args(&words, 0) })
+        } else {
+            None
         }
-        Some(Self { nr, ret, args: [r.di, r.si, r.dx, r.r10, r.r8, r.r9] })
     }
 }
 

@@ -1,6 +1,11 @@
 //! Rings, counters and the work areas: the only place that sends. Every early end is counted by kind and reason.
 
-use crate::{arch, kernel::o, path, read, task};
+use crate::{
+    arch,
+    kernel::o,
+    path, read,
+    task::{self, Task},
+};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::bpf_ringbuf_output,
@@ -53,7 +58,7 @@ fn count_slot(slot: u32) {
 
 /// Sends a record without a tail, built in place in its ring.
 #[inline(always)]
-pub fn fixed<P: Wire>(task: u64, tier: Tier, flags: u8, payload: P) {
+pub fn fixed<P: Wire>(task: Task, tier: Tier, flags: u8, payload: P) {
     #[repr(C)]
     struct Fixed<P> {
         header: Header,
@@ -107,15 +112,15 @@ pub struct Tail {
     pub dentry: u64,
     /// Root of `mnt`; 0 before the first step.
     pub mnt_root: u64,
-    /// First byte of the path in `back`.
-    pub cursor: u64,
+    /// Where in the tail the path begins.
+    pub begin: u64,
+    /// Components of the path so far.
+    pub parts: u64,
     /// [`sensor_common::span::path_flags`] of the path.
     pub flags: u32,
     pad: u32,
     /// What to walk, and where in the record the [`sensor_common::Path`] goes.
     pub walks: [Walk; WALKS],
-    /// A path is built here from its end: from byte 4096 downwards; the rest is room for a last name of 255 bytes as the verifier sees it.
-    pub back: [u8; 4096 + 256],
 }
 
 /// Most paths in a record: `rename` with two relative names.
@@ -144,7 +149,7 @@ impl Tail {
 
     /// Asks for the path of `(mnt, dentry)`, to go into the `Path` at byte `at` of the record.
     #[inline(always)]
-    pub fn want(&mut self, mnt: u64, dentry: u64, at: usize) {
+    pub fn want(&mut self, (mnt, dentry): (u64, u64), at: usize) {
         let n = mask!(get!(self.wanted), 3);
         // SAFETY: an element of `walks`, by the mask.
         unsafe { (&raw mut self.walks).cast::<Walk>().add(n as usize).write_volatile(Walk { mnt, dentry, at: at as u64 }) };
@@ -154,7 +159,7 @@ impl Tail {
     /// Asks for the path of an open file.
     #[inline(always)]
     pub fn want_file(&mut self, file: u64, at: usize) {
-        self.want(read::ptr(file + o!(O_FILE_MNT)), read::ptr(file + o!(O_FILE_DENTRY)), at);
+        self.want(read::path(file + o!(O_FILE_PATH)), at);
     }
 }
 
@@ -216,7 +221,7 @@ impl Work {
 
     /// Begins a record: header and an all-zero payload, which is returned.
     #[inline(always)]
-    pub fn begin<P: Wire>(&mut self, task: u64, tier: Tier, flags: u8) -> *mut P {
+    pub fn begin<P: Wire>(&mut self, task: Task, tier: Tier, flags: u8) -> *mut P {
         const { assert!(size_of::<Header>() + size_of::<P>() <= FRONT) };
         let header = (&raw mut self.rec).cast::<Header>();
         // SAFETY: `rec` begins with room for FRONT bytes and is aligned to 8 (three u64 before it in a map value).
@@ -305,7 +310,7 @@ fn walk_and_send(ctx: &impl EbpfContext, area: Option<*mut Work>) {
     let w = unsafe { &mut *w };
     let rec = (&raw mut w.rec) as u64;
     let front = mask!(get!(w.front), 511);
-    path::walk(rec, front, &mut w.tail, task::current());
+    path::walk(rec, front, &mut w.tail, Task::current());
     let len = mask!(get!(w.front), 511) + mask!(get!(w.tail.len), 16383);
     let header = rec as *mut Header;
     // SAFETY: `rec` begins with a header; the helper copies at most FRONT + TAIL bytes of it.

@@ -1,13 +1,23 @@
 //! What is not worth sending, decided before anything is copied. Whatever is held back is counted as suppressed, never silently.
 
 use crate::{kernel::o, read};
-use aya_ebpf::{macros::map, maps::HashMap};
-use core::ffi::c_void;
-use sensor_common::{limits::FILTER_NAME, stats::Reason};
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap},
+};
+use sensor_common::{
+    filter::{self, Name, NameSet},
+    limits::FILTER_NAME,
+    stats::Reason,
+};
 
 /// Names that rules want to see opens for reading of, NUL padded: bit 0 as the file's own name, bit 1 as that of its folder.
 #[map]
-static READ_NAMES: HashMap<[u8; FILTER_NAME], u32> = HashMap::with_max_entries(4096, 0);
+static READ_NAMES: HashMap<Name, u32> = HashMap::with_max_entries(4096, 0);
+
+/// The same names, a bit for each: first those of files, then those of folders. Most opens end here.
+#[map]
+static READ_SETS: Array<NameSet> = Array::with_max_entries(2, 0);
 
 const FILE: u32 = 1;
 const FOLDER: u32 = 2;
@@ -18,39 +28,48 @@ pub const WRITE_FLAGS: u64 = 0o3 | 0o100 | 0o1000;
 const S_IFMT: u32 = 0o170000;
 const S_IFCHR: u32 = 0o020000;
 
+/// Whether rules ask for the name of a dentry, as that of a file or of a folder: one of the constants above.
 #[inline(always)]
-fn name_bits(dentry: u64) -> u32 {
-    let name: [u64; 2] = read::kernel([0; 2], dentry + o!(O_DENTRY_QSTR));
-    let len = name[0] >> 32;
+fn asked_for(block: &read::Dentry, dentry: u64, what: u32) -> bool {
+    let len = block.get::<u64>(o!(O_DENTRY_QSTR)) >> 32;
     if len > FILTER_NAME as u64 {
-        return 0;
+        return false;
     }
-    let mut key = [0u8; FILTER_NAME * 2]; // twice the room, so that a mask is a bound that the verifier sees
-    // SAFETY: at most 63 bytes of 64.
-    unsafe {
-        aya_ebpf::helpers::generated::bpf_probe_read_kernel(
-            key.as_mut_ptr().cast::<c_void>(),
-            mask!(len, 63) as u32,
-            name[1] as *const c_void,
-        );
-        READ_NAMES.get(*key.as_ptr().cast::<[u8; FILTER_NAME]>()).copied().unwrap_or(0)
+    let name: u64 = block.get(o!(O_DENTRY_QSTR) + 8);
+    let mut key: Name = if name == dentry + o!(O_DENTRY_INLINE) { block.get(o!(O_DENTRY_INLINE)) } else { read::kernel(name) };
+    let mut i = 0;
+    while i < key.len() {
+        let have = len.saturating_sub(8 * i as u64);
+        if have < 8 {
+            key[i] &= (1 << (8 * have)) - 1;
+        }
+        i += 1;
     }
+    let (word, bit) = filter::bit(&key);
+    let Some(sets) = READ_SETS.get_ptr(what - 1) else { return true };
+    // SAFETY: a word of the set, by the mask.
+    let word = unsafe { sets.cast::<u64>().add(mask!(word as u64, 63) as usize).read_volatile() };
+    // SAFETY: values are only ever replaced as a whole.
+    word & bit != 0 && unsafe { READ_NAMES.get(key) }.is_some_and(|bits| bits & what != 0)
 }
 
 /// Whether an open of this dentry is to be sent: `None` if so, otherwise why not.
 #[inline(always)]
 pub fn open(dentry: u64, flags: u64) -> Option<Reason> {
+    let mut block = read::Dentry::new();
+    block.load(dentry);
     if flags & WRITE_FLAGS != 0 {
-        let inode = read::ptr(dentry + o!(O_DENTRY_INODE));
-        if read::kernel(0u16, inode + o!(O_INODE_MODE)) as u32 & S_IFMT == S_IFCHR && dull_device(read::word(inode + o!(O_INODE_RDEV))) {
-            return Some(Reason::DeviceFiltered);
-        }
+        let mut inode = read::Inode::new();
+        inode.load(block.get(o!(O_DENTRY_INODE)));
+        let device = inode.get::<u16>(o!(O_INODE_MODE)) as u32 & S_IFMT == S_IFCHR;
+        return if device && dull_device(inode.get(o!(O_INODE_RDEV))) { Some(Reason::DeviceFiltered) } else { None };
+    }
+    if asked_for(&block, dentry, FILE) {
         return None;
     }
-    if name_bits(dentry) & FILE != 0 || name_bits(read::ptr(dentry + o!(O_DENTRY_PARENT))) & FOLDER != 0 {
-        return None;
-    }
-    Some(Reason::ReadFiltered)
+    let parent = block.get(o!(O_DENTRY_PARENT));
+    block.load(parent);
+    if asked_for(&block, parent, FOLDER) { None } else { Some(Reason::ReadFiltered) }
 }
 
 /// null, zero, full, random, urandom (major 1), tty and console and ptmx (5), pseudo terminals (136 to 143). `dev_t` in the kernel: major << 20.

@@ -12,6 +12,10 @@ macro_rules! globals {
 
 sensor_common::for_each_offset!(globals);
 
+/// 1 where this kernel has `bpf_get_current_task_btf` (since 5.11), whose result the verifier knows the type of; set like the offsets.
+#[unsafe(no_mangle)]
+pub static TYPED_TASK: u32 = 0;
+
 /// The offset `$name` as the verifier's constant. Volatile, so that the compiler does not take the 0 of the object file for granted.
 macro_rules! o {
     ($name:ident) => {{

@@ -1,6 +1,6 @@
 //! Sockets: from the kernel's `struct socket` and `struct sock` to a [`Sock`], and the caller's address into the tail.
 
-use crate::{emit::Tail, kernel::o, path, read};
+use crate::{emit::Tail, kernel::o, path, read, task::Task};
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 use core::ffi::c_void;
 use sensor_common::{
@@ -18,40 +18,44 @@ const S_IFSOCK: u16 = 0o140000;
 
 /// `struct socket` behind a descriptor, 0 if it is none.
 #[inline(always)]
-pub fn of(task: u64, fd: u64) -> u64 {
+pub fn of(task: Task, fd: u64) -> u64 {
     let file = path::file_of(task, fd & 0xffff_ffff);
     if file == 0 {
         return 0;
     }
-    let mode: u16 = read::kernel(0, read::ptr(file + o!(O_FILE_INODE)) + o!(O_INODE_MODE));
+    let mode: u16 = read::kernel(read::ptr(file + o!(O_FILE_INODE)) + o!(O_INODE_MODE));
     if mode & S_IFMT != S_IFSOCK { 0 } else { read::ptr(file + o!(O_FILE_PRIVATE)) }
 }
 
 /// Both ends, family, type and protocol of a `struct socket`.
 #[inline(always)]
 pub fn describe(socket: u64, fd: u64) -> Sock {
-    let sk = read::ptr(socket + o!(O_SOCKET_SK));
-    let mut s = Sock { fd: fd as u32, kind: read::kernel(0, socket + o!(O_SOCKET_TYPE)), ..Sock::default() };
+    let mut block = read::Socket::new();
+    block.load(socket);
+    let sk: u64 = block.get(o!(O_SOCKET_SK));
+    let mut s = Sock { fd: fd as u32, kind: block.get(o!(O_SOCKET_TYPE)), ..Sock::default() };
     if sk == 0 {
         return s;
     }
-    s.family = read::kernel(0, sk + o!(O_SK_FAMILY));
-    s.protocol = read::kernel(0, sk + o!(O_SK_PROTOCOL));
+    let mut block = read::Sock::new();
+    block.load(sk);
+    s.family = block.get(o!(O_SK_FAMILY));
+    s.protocol = read::kernel(sk + o!(O_SK_PROTOCOL));
     if s.family == AF_INET {
         s.remote.family = AF_INET;
         s.local.family = AF_INET;
-        put4(&mut s.remote, read::kernel([0; 4], sk + o!(O_SK_DADDR)));
-        put4(&mut s.local, read::kernel([0; 4], sk + o!(O_SK_RCV_SADDR)));
+        put4(&mut s.remote, block.get(o!(O_SK_DADDR)));
+        put4(&mut s.local, block.get(o!(O_SK_RCV_SADDR)));
     } else if s.family == AF_INET6 && o!(O_SK_V6_DADDR) != ABSENT as u64 {
         s.remote.family = AF_INET6;
         s.local.family = AF_INET6;
-        s.remote.ip = read::kernel([0; 16], sk + o!(O_SK_V6_DADDR));
-        s.local.ip = read::kernel([0; 16], sk + o!(O_SK_V6_RCV_SADDR));
+        s.remote.ip = block.get(o!(O_SK_V6_DADDR));
+        s.local.ip = block.get(o!(O_SK_V6_RCV_SADDR));
     } else {
         return s;
     }
-    s.remote.port = u16::from_be(read::kernel(0, sk + o!(O_SK_DPORT)));
-    s.local.port = read::kernel(0, sk + o!(O_SK_NUM)); // host order in the kernel, too
+    s.remote.port = u16::from_be(block.get(o!(O_SK_DPORT)));
+    s.local.port = block.get(o!(O_SK_NUM)); // host order in the kernel, too
     s
 }
 

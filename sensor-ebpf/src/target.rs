@@ -3,7 +3,8 @@
 use crate::{
     emit::{Tail, Work},
     kernel::o,
-    path, read,
+    path,
+    task::Task,
 };
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user_str};
 use core::{ffi::c_void, mem::offset_of};
@@ -35,7 +36,7 @@ pub fn push_str((to, t): (u64, &mut Tail), addr: u64, user: bool) -> Path {
 
 /// The caller's string, and if it is relative the folder that it starts from, into the `Target` at byte `at` of a `P` record.
 #[inline(always)]
-pub fn named<P>(w: &mut Work, at: usize, dirfd: u64, addr: u64, task: u64) {
+pub fn named<P>(w: &mut Work, at: usize, dirfd: u64, addr: u64, task: Task) {
     let to = w.tail::<P>().0;
     let user = push_str(w.tail::<P>(), addr, true);
     // SAFETY: a `Target` of the payload.
@@ -46,8 +47,7 @@ pub fn named<P>(w: &mut Work, at: usize, dirfd: u64, addr: u64, task: u64) {
         let base = at + offset_of!(Target, base);
         let dirfd = dirfd & 0xffff_ffff;
         if dirfd == AT_FDCWD {
-            let fs = read::ptr(task + o!(O_TASK_FS));
-            w.tail.want(read::ptr(fs + o!(O_FS_PWD_MNT)), read::ptr(fs + o!(O_FS_PWD_DENTRY)), base);
+            w.tail.want(task.folder(o!(O_FS_PWD)), base);
         } else {
             let file = path::file_of(task, dirfd);
             if file != 0 {
@@ -59,7 +59,7 @@ pub fn named<P>(w: &mut Work, at: usize, dirfd: u64, addr: u64, task: u64) {
 
 /// The file behind a descriptor into the `Target` at byte `at` of the record.
 #[inline(always)]
-pub fn of_fd(w: &mut Work, at: usize, fd: u64, task: u64) {
+pub fn of_fd(w: &mut Work, at: usize, fd: u64, task: Task) {
     let file = path::file_of(task, fd & 0xffff_ffff);
     if file != 0 {
         w.tail.want_file(file, at + offset_of!(Target, kernel));

@@ -12,6 +12,9 @@ fn expect(options: &Options, objects: bool) {
         assert_eq!(hook.state, want, "{}: {:?} {:?}", hook.slot, hook.tier, hook.failures);
     }
     assert!(diagnosis.is_healthy());
+    // Since 5.11. A verifier that refuses what the others take would show here.
+    let release: Vec<u32> = diagnosis.kernel.release.split(['.', '-']).map_while(|n| n.parse().ok()).collect();
+    assert_eq!(diagnosis.typed_pointers, options.typed && release >= vec![5, 11], "{:?}", diagnosis.typed_pointers_failure);
     assert!(diagnosis.text().contains(" proven, 0 silent, "), "{}", diagnosis.text());
 }
 
@@ -24,4 +27,9 @@ fn every_hook_of_this_kernel_is_proven() {
 fn without_kernel_object_hooks_the_tracepoint_tier_is_proven() {
     let tiers = Tier::ALL.iter().copied().filter(|t| *t != Tier::Kprobe).collect();
     expect(&Options { tiers, ..Options::default() }, false);
+}
+
+#[test]
+fn without_typed_pointers_every_hook_is_proven() {
+    expect(&Options { typed: false, ..Options::default() }, Features::detect().kprobes);
 }

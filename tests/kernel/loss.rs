@@ -17,6 +17,7 @@ fn an_overfull_ring_counts_every_record_that_it_could_not_take() {
         ring_bytes: [(RingClass::Critical, 1 << 20), (RingClass::Network, page), (RingClass::File, page)],
         // One record per open: announcements would count as well.
         tiers: sensor_common::Tier::ALL.iter().copied().filter(|t| *t != sensor_common::Tier::Kprobe).collect(),
+        typed: true,
     };
     let mut attached = attach(&options).expect("root on a kernel with BTF");
     let dir = Scratch::new("loss");

@@ -1,6 +1,6 @@
 //! `accept`: the exit of accept and accept4. The address comes from the new descriptor's socket, so the caller cannot change it.
 
-use crate::{emit::Work, sock, task};
+use crate::{emit::Work, sock, task::Task};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use sensor_common::{EventKind, Tier, events::accept::Accept, span::Sock};
 
@@ -13,7 +13,7 @@ pub fn accept_tp(ctx: TracePointContext) -> u32 {
     if ret == -EAGAIN {
         return 0;
     }
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Accept) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Accept) else { return 0 };
     let accept = w.begin::<Accept>(task, Tier::Tracepoint, 0);

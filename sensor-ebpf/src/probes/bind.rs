@@ -1,6 +1,6 @@
 //! `bind`: the exit of bind; before that `security_socket_bind(struct socket *, struct sockaddr *, int)` with the kernel's copy of the address.
 
-use crate::{emit::Work, sock, task};
+use crate::{emit::Work, sock, task::Task};
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
     programs::{ProbeContext, TracePointContext},
@@ -15,7 +15,7 @@ use sensor_common::{
 /// The call has returned.
 #[tracepoint]
 pub fn bind_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Bind) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Tracepoint, 0);
@@ -39,7 +39,7 @@ pub fn bind_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn bind_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(socket), Some(addr), Some(len)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Bind>(), addr, len as u32 as u64, false);

@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -18,7 +17,7 @@ use sensor_common::{EventKind, Tier, events::chmod::Chmod, header::header_flags,
 /// The call has returned.
 #[tracepoint]
 pub fn chmod_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Chmod) else { return 0 };
     let a = call.args;
     let (dirfd, name, mode) = match call.nr {
@@ -46,10 +45,10 @@ pub fn chmod_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn chmod_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(path), Some(mode)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Chmod) else { return 0 };
     let chmod = w.begin::<Chmod>(task, Tier::Kprobe, header_flags::BEGUN);
-    w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chmod, file.kernel));
+    w.tail.want(read::path(path), at!(Chmod, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*chmod).result = RESULT_UNKNOWN;

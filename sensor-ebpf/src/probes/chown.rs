@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -18,7 +17,7 @@ use sensor_common::{EventKind, Tier, events::chown::Chown, header::header_flags,
 /// The call has returned.
 #[tracepoint]
 pub fn chown_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Chown) else { return 0 };
     let a = call.args;
     let (dirfd, name, owner, group) = match call.nr {
@@ -47,10 +46,10 @@ pub fn chown_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn chown_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(path), Some(owner), Some(group)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Chown) else { return 0 };
     let chown = w.begin::<Chown>(task, Tier::Kprobe, header_flags::BEGUN);
-    w.tail.want(read::ptr(path + o!(O_PATH_MNT)), read::ptr(path + o!(O_PATH_DENTRY)), at!(Chown, file.kernel));
+    w.tail.want(read::path(path), at!(Chown, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*chown).result = RESULT_UNKNOWN;

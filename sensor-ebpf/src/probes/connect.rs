@@ -2,7 +2,8 @@
 
 use crate::{
     emit::{self, Work},
-    sock, task,
+    sock,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{cgroup_sock_addr, kprobe, tracepoint},
@@ -20,7 +21,7 @@ const EINPROGRESS: i64 = 115;
 /// The call has returned.
 #[tracepoint]
 pub fn connect_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Connect) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Tracepoint, 0);
@@ -44,7 +45,7 @@ pub fn connect_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn connect_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(socket), Some(addr), Some(len)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Connect>(), addr, len as u32 as u64, false);
@@ -109,5 +110,5 @@ pub fn connect_cgroup6(ctx: SockAddrContext) -> i32 {
 fn begun(remote: Addr, kind: u32, protocol: u32) {
     let sock = Sock { remote, family: remote.family, kind: kind as u16, protocol: protocol as u16, fd: u32::MAX, ..Sock::default() };
     // Built in its ring: cgroup programs have no guard against a second run on the same CPU, so they may not use a work area.
-    emit::fixed(task::current(), Tier::Cgroup, header_flags::BEGUN, Connect { result: RESULT_UNKNOWN, pad: 0, sock });
+    emit::fixed(Task::current(), Tier::Cgroup, header_flags::BEGUN, Connect { result: RESULT_UNKNOWN, pad: 0, sock });
 }

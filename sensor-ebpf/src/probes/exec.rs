@@ -5,7 +5,7 @@ use crate::{
     kernel::o,
     path, read,
     target::{self, at},
-    task,
+    task::{self, Task},
 };
 use aya_ebpf::{
     helpers::generated::bpf_probe_read_user,
@@ -27,7 +27,7 @@ const FRONT: u64 = (size_of::<Header>() + size_of::<Exec>()) as u64;
 /// The new image is in place, the caller's memory is gone: everything comes from the kernel's own objects and the new stack.
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn exec_tp_btf(ctx: BtfTracePointContext) -> i32 {
-    succeeded(ctx.arg(0), ctx.arg(2), Tier::BtfTracepoint);
+    succeeded(Task::from_argument(ctx.arg(0)), ctx.arg(2), Tier::BtfTracepoint);
     0
 }
 
@@ -36,13 +36,13 @@ pub fn exec_tp_btf(ctx: BtfTracePointContext) -> i32 {
 #[kprobe]
 pub fn exec_kprobe(ctx: ProbeContext) -> u32 {
     if let Some(bprm) = ctx.arg::<u64>(0) {
-        succeeded(task::current(), bprm, Tier::Kprobe);
+        succeeded(Task::current(), bprm, Tier::Kprobe);
     }
     0
 }
 
 #[inline(always)]
-fn succeeded(task: u64, bprm: u64, tier: Tier) {
+fn succeeded(task: Task, bprm: u64, tier: Tier) {
     let Some(w) = ExecWork::own() else { return };
     let header = (&raw mut w.rec).cast::<Header>();
     // SAFETY: `rec` begins with room for header and payload and is aligned to 8; all-zero is an Exec.
@@ -56,17 +56,18 @@ fn succeeded(task: u64, bprm: u64, tier: Tier) {
     w.tail.begin();
 
     let file = read::ptr(bprm + o!(O_BPRM_FILE));
-    let dentry = read::ptr(file + o!(O_FILE_DENTRY));
-    let inode = read::ptr(file + o!(O_FILE_INODE));
-    let sb = read::ptr(inode + o!(O_INODE_SB));
-    exec.inode = read::ptr(inode + o!(O_INODE_INO));
+    let (mnt, dentry) = read::path(file + o!(O_FILE_PATH));
+    let mut inode = read::Inode::new();
+    inode.load(read::ptr(file + o!(O_FILE_INODE)));
+    let sb: u64 = inode.get(o!(O_INODE_SB));
+    exec.inode = inode.get(o!(O_INODE_INO));
     exec.dev = read::word(sb + o!(O_SB_DEV));
-    exec.mount_id = read::word(read::ptr(file + o!(O_FILE_MNT)) - o!(O_MOUNT_MNT) + o!(O_MOUNT_ID));
-    exec.mode = read::kernel(0u16, inode + o!(O_INODE_MODE)) as u32;
-    exec.owner = read::word(inode + o!(O_INODE_UID));
+    exec.mount_id = read::word(mnt - o!(O_MOUNT_MNT) + o!(O_MOUNT_ID));
+    exec.mode = inode.get::<u16>(o!(O_INODE_MODE)) as u32;
+    exec.owner = inode.get(o!(O_INODE_UID));
     exec.argc = read::word(bprm + o!(O_BPRM_ARGC));
     let mut flags = 0;
-    if read::word(inode + o!(O_INODE_NLINK)) == 0 {
+    if inode.get::<u32>(o!(O_INODE_NLINK)) == 0 {
         flags |= UNLINKED;
         // A lone dentry on tmpfs: memfd_create makes nothing else, and no name in a folder looks like that.
         let magic = read::ptr(sb + o!(O_SB_MAGIC));
@@ -74,18 +75,19 @@ fn succeeded(task: u64, bprm: u64, tier: Tier) {
             flags |= MEMFD;
         }
     }
-    w.tail.want_file(file, at!(Exec, file.kernel));
+    w.tail.want((mnt, dentry), at!(Exec, file.kernel));
     let (filename, interp) = (read::ptr(bprm + o!(O_BPRM_FILENAME)), read::ptr(bprm + o!(O_BPRM_INTERP)));
     exec.file.user = target::push_str((to, &mut w.tail), filename, false); // a relative name starts from `cwd`
     if interp != filename {
         exec.interpreter = target::push_str((to, &mut w.tail), interp, false);
     }
-    let fs = read::ptr(task + o!(O_TASK_FS));
-    w.tail.want(read::ptr(fs + o!(O_FS_PWD_MNT)), read::ptr(fs + o!(O_FS_PWD_DENTRY)), at!(Exec, cwd));
+    w.tail.want(task.folder(o!(O_FS_PWD)), at!(Exec, cwd));
     path::walk((&raw mut w.rec) as u64, FRONT, &mut w.tail, task);
 
-    let mm = read::ptr(task + o!(O_TASK_MM));
-    let (start, end) = (read::ptr(mm + o!(O_MM_ARG_START)), read::ptr(mm + o!(O_MM_ARG_END)));
+    let (start, end): (u64, u64) = match task.follow(o!(O_TASK_MM)) {
+        Some(mm) => (read::direct(mm + o!(O_MM_ARG_START)), read::direct(mm + o!(O_MM_ARG_END))),
+        None => (0, 0),
+    };
     let total = end.saturating_sub(start);
     let sent = if total > ARGV_MAX as u64 { ARGV_MAX as u64 } else { total };
     let head = if total > ARGV_MAX as u64 { ARGV_HEAD as u64 } else { total };
@@ -131,7 +133,7 @@ pub fn exec_tp(ctx: TracePointContext) -> u32 {
     if super::exit_args(&ctx).1 >= 0 {
         return 0;
     }
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Exec) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Exec) else { return 0 };
     let exec = w.begin::<Exec>(task, Tier::Tracepoint, 0);

@@ -1,6 +1,6 @@
 //! `exit`: `sched_process_exit(struct task_struct *task, ...)`, since 2.6, by the last thread of a process.
 
-use crate::{emit, kernel::o, read};
+use crate::{emit, kernel::o, read, task::Task};
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use sensor_common::{Tier, events::exit::Exit};
 
@@ -9,12 +9,12 @@ use sensor_common::{Tier, events::exit::Exit};
 /// Two threads that end together can both find it at 0: the collector tells the first of the two records.
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn exit_tp_btf(ctx: BtfTracePointContext) -> i32 {
-    let task: u64 = ctx.arg(0);
-    let signal = read::ptr(task + o!(O_TASK_SIGNAL));
-    if read::word(signal + o!(O_SIGNAL_LIVE)) == 0 {
+    let task = Task::from_argument(ctx.arg(0));
+    let Some(signal) = task.follow(o!(O_TASK_SIGNAL)) else { return 0 };
+    if read::direct::<u32>(signal + o!(O_SIGNAL_LIVE)) == 0 {
         // exit_group and fatal signals put the status of the whole group into signal_struct; a plain exit of the only thread does not.
-        let group = read::word(signal + o!(O_SIGNAL_EXIT_CODE));
-        let status = if group != 0 { group } else { read::word(task + o!(O_TASK_EXIT_CODE)) };
+        let group: u32 = read::direct(signal + o!(O_SIGNAL_EXIT_CODE));
+        let status = if group != 0 { group } else { task.get(o!(O_TASK_EXIT_CODE)) };
         emit::fixed(task, Tier::BtfTracepoint, 0, Exit { status, pad: 0 });
     }
     0

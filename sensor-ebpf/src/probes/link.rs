@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -18,7 +17,7 @@ use sensor_common::{EventKind, Tier, events::link::Link, header::header_flags, s
 /// The call has returned.
 #[tracepoint]
 pub fn link_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Link) else { return 0 };
     let a = call.args;
     let (old_dir, old, new_dir, new, flags) =
@@ -40,12 +39,12 @@ pub fn link_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn link_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(old), Some(new_dir), Some(new)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Link) else { return 0 };
     let link = w.begin::<Link>(task, Tier::Kprobe, header_flags::BEGUN);
-    let mnt = read::ptr(new_dir + o!(O_PATH_MNT));
-    w.tail.want(mnt, old, at!(Link, old.kernel));
-    w.tail.want(mnt, new, at!(Link, new.kernel));
+    let mnt = read::ptr(new_dir);
+    w.tail.want((mnt, old), at!(Link, old.kernel));
+    w.tail.want((mnt, new), at!(Link, new.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*link).result = RESULT_UNKNOWN;

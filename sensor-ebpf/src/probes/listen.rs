@@ -1,13 +1,13 @@
 //! `listen`: the exit of listen. Everything it says comes from the kernel's socket and from registers, which the caller cannot change.
 
-use crate::{emit::Work, sock, task};
+use crate::{emit::Work, sock, task::Task};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 use sensor_common::{EventKind, Tier, events::listen::Listen, span::Sock};
 
 /// The call has returned.
 #[tracepoint]
 pub fn listen_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Listen) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Listen) else { return 0 };
     let listen = w.begin::<Listen>(task, Tier::Tracepoint, 0);

@@ -2,7 +2,7 @@
 //!
 //! Names of the programs are `<event>_<tier>` (`open_tp`, `open_kprobe`): the collector finds them by that.
 
-use crate::arch::Call;
+use crate::{arch::Call, task::Task};
 use aya_ebpf::{EbpfContext, programs::TracePointContext};
 
 pub mod accept;
@@ -30,7 +30,7 @@ fn exit_args(ctx: &TracePointContext) -> (u64, i64) {
 
 /// The whole call; `None` is counted as a loss of `kind`.
 #[inline(always)]
-fn call(ctx: &TracePointContext, task: u64, kind: sensor_common::EventKind) -> Option<Call> {
+fn call(ctx: &TracePointContext, task: Task, kind: sensor_common::EventKind) -> Option<Call> {
     let (nr, ret) = exit_args(ctx);
     let call = Call::current(task, nr, ret);
     if call.is_none() {

@@ -7,7 +7,7 @@ use crate::{
     kernel::o,
     path, read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -32,7 +32,7 @@ const ENOENT: i64 = 2;
 #[tracepoint]
 pub fn open_tp(ctx: TracePointContext) -> u32 {
     let (_, ret) = super::exit_args(&ctx);
-    let task = task::current();
+    let task = Task::current();
     if ret >= 0 {
         let file = path::file_of(task, ret as u64);
         if file == 0 {
@@ -40,7 +40,7 @@ pub fn open_tp(ctx: TracePointContext) -> u32 {
             return 0;
         }
         let flags = read::word(file + o!(O_FILE_FLAGS)) as u64;
-        if let Some(reason) = filter::open(read::ptr(file + o!(O_FILE_DENTRY)), flags) {
+        if let Some(reason) = filter::open(read::ptr(file + o!(O_FILE_PATH) + 8), flags) {
             emit::count(EventKind::Open, reason);
             return 0;
         }
@@ -52,7 +52,7 @@ pub fn open_tp(ctx: TracePointContext) -> u32 {
 }
 
 #[inline(always)]
-fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
+fn returned(ctx: &TracePointContext, task: Task, file: u64, flags: u64) {
     let Some(call) = super::call(ctx, task, EventKind::Open) else { return };
     let a = call.args;
     let (dirfd, name, mut asked, mut mode) = match call.nr {
@@ -62,7 +62,7 @@ fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
     };
     if call.nr == nr::OPENAT2 {
         // struct open_how { u64 flags, mode, resolve }, since 5.6
-        let how: [u64; 2] = read::user([0; 2], a[2]).unwrap_or([0; 2]);
+        let how: [u64; 2] = read::user(a[2]).unwrap_or([0; 2]);
         (asked, mode) = (how[0], how[1]);
     }
     if file == 0 && call.ret == -ENOENT && asked & filter::WRITE_FLAGS == 0 {
@@ -87,11 +87,12 @@ fn returned(ctx: &TracePointContext, task: u64, file: u64, flags: u64) {
 
 #[inline(always)]
 fn describe(open: &mut Open, file: u64) {
-    let inode = read::ptr(file + o!(O_FILE_INODE));
-    open.inode = read::ptr(inode + o!(O_INODE_INO));
-    open.dev = read::word(read::ptr(inode + o!(O_INODE_SB)) + o!(O_SB_DEV));
-    open.owner = read::word(inode + o!(O_INODE_UID));
-    open.file_mode = read::kernel(0u16, inode + o!(O_INODE_MODE)) as u32;
+    let mut inode = read::Inode::new();
+    inode.load(read::ptr(file + o!(O_FILE_INODE)));
+    open.inode = inode.get(o!(O_INODE_INO));
+    open.dev = read::word(inode.get::<u64>(o!(O_INODE_SB)) + o!(O_SB_DEV));
+    open.owner = inode.get(o!(O_INODE_UID));
+    open.file_mode = inode.get::<u16>(o!(O_INODE_MODE)) as u32;
     if read::word(file + o!(O_FILE_MODE)) & FMODE_CREATED != 0 {
         open.state |= CREATED;
     }
@@ -106,10 +107,10 @@ pub fn open_kprobe(ctx: ProbeContext) -> u32 {
         return 0;
     }
     // What is held back here is counted when the call returns.
-    if filter::open(read::ptr(file + o!(O_FILE_DENTRY)), flags as u64).is_some() {
+    if filter::open(read::ptr(file + o!(O_FILE_PATH) + 8), flags as u64).is_some() {
         return 0;
     }
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Open) else { return 0 };
     let open = w.begin::<Open>(task, Tier::Kprobe, header_flags::BEGUN);
     w.tail.want_file(file, at!(Open, file.kernel));

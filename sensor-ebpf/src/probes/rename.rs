@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -18,7 +17,7 @@ use sensor_common::{EventKind, Tier, events::rename::Rename, header::header_flag
 /// The call has returned.
 #[tracepoint]
 pub fn rename_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Rename) else { return 0 };
     let a = call.args;
     let (old_dir, old, new_dir, new) =
@@ -41,11 +40,11 @@ pub fn rename_tp(ctx: TracePointContext) -> u32 {
 pub fn rename_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(old_dir), Some(old)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
     let (Some(new_dir), Some(new)) = (ctx.arg::<u64>(2), ctx.arg::<u64>(3)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Rename) else { return 0 };
     let rename = w.begin::<Rename>(task, Tier::Kprobe, header_flags::BEGUN);
-    w.tail.want(read::ptr(old_dir + o!(O_PATH_MNT)), old, at!(Rename, old.kernel));
-    w.tail.want(read::ptr(new_dir + o!(O_PATH_MNT)), new, at!(Rename, new.kernel));
+    w.tail.want((read::ptr(old_dir), old), at!(Rename, old.kernel));
+    w.tail.want((read::ptr(new_dir), new), at!(Rename, new.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*rename).result = RESULT_UNKNOWN;

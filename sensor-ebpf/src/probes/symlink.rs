@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -18,7 +17,7 @@ use sensor_common::{EventKind, Tier, events::symlink::Symlink, header::header_fl
 /// The call has returned.
 #[tracepoint]
 pub fn symlink_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Symlink) else { return 0 };
     let a = call.args;
     let (dirfd, name) = if call.nr == nr::SYMLINK { (target::AT_FDCWD, a[1]) } else { (a[1], a[2]) };
@@ -39,11 +38,11 @@ pub fn symlink_tp(ctx: TracePointContext) -> u32 {
 #[kprobe]
 pub fn symlink_kprobe(ctx: ProbeContext) -> u32 {
     let (Some(dir), Some(dentry), Some(text)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1), ctx.arg::<u64>(2)) else { return 0 };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Symlink) else { return 0 };
     let symlink = w.begin::<Symlink>(task, Tier::Kprobe, header_flags::BEGUN);
     let text = target::push_str(w.tail::<Symlink>(), text, false);
-    w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Symlink, link.kernel));
+    w.tail.want((read::ptr(dir), dentry), at!(Symlink, link.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*symlink).result = RESULT_UNKNOWN;

@@ -4,10 +4,9 @@
 use crate::{
     arch::nr,
     emit::Work,
-    kernel::o,
     read,
     target::{self, at},
-    task,
+    task::Task,
 };
 use aya_ebpf::{
     macros::{kprobe, tracepoint},
@@ -20,7 +19,7 @@ const AT_REMOVEDIR: u32 = 0x200;
 /// The call has returned.
 #[tracepoint]
 pub fn unlink_tp(ctx: TracePointContext) -> u32 {
-    let task = task::current();
+    let task = Task::current();
     let Some(call) = super::call(&ctx, task, EventKind::Unlink) else { return 0 };
     let (dirfd, name, flags) = match call.nr {
         nr::UNLINK => (target::AT_FDCWD, call.args[0], 0),
@@ -56,10 +55,10 @@ pub fn rmdir_kprobe(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn begun(ctx: &ProbeContext, flags: u32) {
     let (Some(dir), Some(dentry)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return };
-    let task = task::current();
+    let task = Task::current();
     let Some(w) = Work::kprobe(EventKind::Unlink) else { return };
     let unlink = w.begin::<Unlink>(task, Tier::Kprobe, header_flags::BEGUN);
-    w.tail.want(read::ptr(dir + o!(O_PATH_MNT)), dentry, at!(Unlink, file.kernel));
+    w.tail.want((read::ptr(dir), dentry), at!(Unlink, file.kernel));
     // SAFETY: from `begin`.
     unsafe {
         (*unlink).result = RESULT_UNKNOWN;

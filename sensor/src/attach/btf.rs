@@ -75,6 +75,15 @@ impl Btf {
         Some(sum)
     }
 
+    /// Whether an enumeration has a constant of this name.
+    pub fn has_constant(&self, enumeration: &str, constant: &str) -> bool {
+        let named = |at: usize, name: &str| self.usize(at).and_then(|s| self.string(s)) == Some(name.as_bytes());
+        self.types.iter().skip(1).any(|at| match self.kind(*at) {
+            Some((ENUM, count)) if named(*at, enumeration) => (0..count).any(|i| named(*at + 12 + 8 * i, constant)),
+            _ => false,
+        })
+    }
+
     fn word(&self, at: usize) -> Option<u32> {
         Some(u32::from_ne_bytes(self.data.get(at..at.checked_add(4)?)?.try_into().ok()?))
     }
@@ -141,8 +150,11 @@ mod tests {
             for n in [1, 7, 23, 24, 100, 4097, data.len() / 2] {
                 if let Some(btf) = Btf::parse(data[..n].to_vec()) {
                     assert_eq!(btf.offset("task_struct.tgid"), None, "{n} bytes");
+                    assert!(!btf.has_constant("bpf_func_id", "BPF_FUNC_unspec"), "{n} bytes");
                 }
             }
+            let btf = Btf::parse(data).unwrap();
+            assert!(btf.has_constant("bpf_func_id", "BPF_FUNC_unspec") && !btf.has_constant("bpf_func_id", "BPF_FUNC"));
         }
     }
 }

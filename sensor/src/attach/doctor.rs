@@ -1,7 +1,7 @@
 //! `sensor doctor`: which hook sees what on this kernel, each proven by a canary that makes it fire. An attached hook that stays silent is
 //! broken, whatever the kernel said when it was attached.
 
-use super::{AttachError, Attached, Options, Verdict, attach, features::Features};
+use super::{Access, AttachError, Attached, Options, Verdict, attach, features::Features};
 use crate::collect::Source;
 use sensor_common::{EventKind, Tier, decode, header::header_flags};
 use serde::Serialize;
@@ -52,6 +52,10 @@ pub struct Diagnosis {
     pub kernel: Features,
     /// The hooks.
     pub hooks: Vec<Finding>,
+    /// Programs follow the current task's pointers by plain loads.
+    pub typed_pointers: bool,
+    /// Why not: each member takes a helper's call then, which costs some tens of nanoseconds.
+    pub typed_pointers_failure: Option<String>,
     /// Milliseconds from the start to the last hook attached.
     pub attach_ms: u64,
     /// Parts of the canary that could not be carried out (no IPv6, say).
@@ -70,7 +74,11 @@ pub fn doctor(options: &Options) -> Result<Diagnosis, AttachError> {
     let notes = canary();
     let seen = watch(&mut attached, Duration::from_millis(500));
     let hooks = attached.verdicts().iter().map(|v| judge(v, &seen)).collect();
-    Ok(Diagnosis { kernel, hooks, attach_ms, notes })
+    let typed_pointers_failure = match attached.access() {
+        Access::Typed => None,
+        Access::Helper(reason) => Some(reason.clone()),
+    };
+    Ok(Diagnosis { kernel, hooks, typed_pointers: typed_pointers_failure.is_none(), typed_pointers_failure, attach_ms, notes })
 }
 
 /// What the canary's records prove: event, tier, and whether it was the announcement or the result.
@@ -188,6 +196,8 @@ impl Diagnosis {
         let _ = writeln!(out, "cgroup v2     {}", k.cgroup2.as_deref().unwrap_or("not mounted"));
         let _ = writeln!(out, "preemption    {}", if k.preemption.is_empty() { "the build's default" } else { &k.preemption });
         let _ = writeln!(out, "login user    {}", if k.login_uid { "known" } else { "not known (kernel without audit)" });
+        let _ =
+            writeln!(out, "typed access  {}", self.typed_pointers_failure.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}")));
         let _ = writeln!(out, "attached in   {} ms\n", self.attach_ms);
         let _ = writeln!(out, "{:<18} {:<11} {:<8} what it gives", "hook", "tier", "state");
         for h in &self.hooks {

@@ -1,7 +1,7 @@
 //! Where kernel structures have the members that probes read, on the running kernel.
 
 use super::{AttachError, btf};
-use sensor_common::offsets::ABSENT;
+use sensor_common::offsets::{ABSENT, IN_BLOCKS};
 
 macro_rules! offsets {
     ($($name:ident $need:ident $($path:literal)+;)+) => {
@@ -25,7 +25,14 @@ pub fn offsets(btf: &btf::Btf) -> Result<Vec<(&'static str, u32)>, AttachError> 
             None if *required => Err(AttachError::MissingField(paths.first().copied().unwrap_or(name))),
             None => Ok((*name, ABSENT)),
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<(&str, u32)>, _>>()?;
+    for (name, bytes, block) in IN_BLOCKS {
+        let offset = offsets.iter().find(|(n, _)| n == name).map(|(_, offset)| *offset);
+        let end = offset.and_then(|o| usize::try_from(o).ok()?.checked_add(*bytes));
+        if offset != Some(ABSENT) && end.is_none_or(|end| end > *block) {
+            return Err(AttachError::MissingField(name));
+        }
+    }
     for (base, member, distance) in LAYOUT {
         if btf.offset(member).zip(btf.offset(base)).map(|(m, b)| m.wrapping_sub(b)) != Some(*distance) {
             return Err(AttachError::MissingField(member));
@@ -46,4 +53,6 @@ const LAYOUT: &[(&str, &str, u32)] = &[
     ("dentry.d_name", "dentry.d_name.len", 4),
     ("dentry.d_name", "dentry.d_name.name", 8),
     ("upid.nr", "upid.ns", 8),
+    ("path.mnt", "path.dentry", 8),
+    ("path", "path.mnt", 0),
 ];

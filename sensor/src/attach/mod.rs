@@ -8,18 +8,18 @@ pub mod doctor;
 pub(crate) mod environment;
 pub mod features;
 pub mod fields;
+mod filter;
 pub mod hooks;
 pub mod object;
 
 use crate::collect::{Losses, Progress, Source, SourceError};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{HashMap as BpfHashMap, MapData, PerCpuArray, ProgramArray, RingBuf},
+    maps::{Map, MapData, PerCpuArray, ProgramArray, RingBuf},
     programs::{CgroupAttachMode, Program},
 };
 use sensor_common::{
     EventKind, RingClass, Tier,
-    limits::FILTER_NAME,
     stats::{self, Reason},
 };
 use std::{collections::HashMap, fs, io};
@@ -31,6 +31,8 @@ pub struct Options {
     pub ring_bytes: [(RingClass, u32); 3],
     /// Tiers that may be used; the rest is treated as if this kernel did not have it. For tests of the lower tiers.
     pub tiers: Vec<Tier>,
+    /// Programs may follow typed pointers, where this kernel has them. For tests of the other way.
+    pub typed: bool,
 }
 
 impl Default for Options {
@@ -38,6 +40,7 @@ impl Default for Options {
         Self {
             ring_bytes: [(RingClass::Critical, 4 << 20), (RingClass::Network, 2 << 20), (RingClass::File, 8 << 20)],
             tiers: Tier::ALL.to_vec(),
+            typed: true,
         }
     }
 }
@@ -87,13 +90,25 @@ pub struct Verdict {
     pub failures: Vec<(Tier, String)>,
 }
 
+/// How the programs get at what the current task points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// By plain loads along pointers whose types the verifier knows: the cheap way.
+    Typed,
+    /// By a helper's call for each member: why the cheap way is closed.
+    Helper(String),
+}
+
 /// The attached sensor: a [`Source`] of raw records. Dropping it detaches everything.
 pub struct Attached {
     ebpf: Ebpf,
     rings: Vec<RingBuf<MapData>>,
     counters: PerCpuArray<MapData, u64>,
-    read_names: BpfHashMap<MapData, [u8; FILTER_NAME], u32>,
+    read_filter: filter::ReadFilter,
     verdicts: Vec<Verdict>,
+    access: Access,
+    /// Why the verifier has refused a program, the first of them.
+    refused: Option<String>,
     last: HashMap<(EventKind, Reason), u64>,
     programs: Vec<(&'static str, EventKind)>,
     /// `recursion_misses` of programs that are not loaded any more.
@@ -109,6 +124,9 @@ const RINGS: [(RingClass, &str); 3] =
 
 /// Loads and attaches.
 ///
+/// Kernels since 5.11 let programs follow the current task's pointers by plain loads. What their verifiers insist on has changed from release
+/// to release, so if one refuses a program, all are loaded once more with the helper's calls that every verifier takes.
+///
 /// # Errors
 /// [`AttachError`]; nothing stays attached then.
 pub fn attach(options: &Options) -> Result<Attached, AttachError> {
@@ -117,7 +135,23 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
     let vmlinux = fs::read(path).map_err(|e| AttachError::NoBtf(format!("{path}: {e}")))?;
     let btf = btf::Btf::parse(vmlinux).ok_or_else(|| AttachError::NoBtf(format!("{path} is not BTF")))?;
     let offsets = fields::offsets(&btf)?;
+    let known = btf.has_constant("bpf_func_id", "BPF_FUNC_get_current_task_btf");
+    drop(btf);
     environment::raise_memlock();
+    let reason = if !options.typed {
+        "not used, by the options".to_owned()
+    } else if !known {
+        "this kernel has no typed pointer to the current task (Linux 5.11)".to_owned()
+    } else {
+        match attach_as(options, object, &offsets, Access::Typed) {
+            Ok(Attached { refused: Some(reason), .. }) | Err(AttachError::Load(reason) | AttachError::Required { reason, .. }) => reason,
+            done => return done,
+        }
+    };
+    attach_as(options, object, &offsets, Access::Helper(reason))
+}
+
+fn attach_as(options: &Options, object: &[u8], offsets: &[(&'static str, u32)], access: Access) -> Result<Attached, AttachError> {
     let cpus = aya::util::nr_cpus().map_err(|(what, e)| AttachError::Load(format!("{what}: {e}")))?;
     let mut loader = EbpfLoader::new();
     loader.map_max_entries("EXEC_WORK", u32::try_from(cpus).unwrap_or(u32::MAX));
@@ -126,35 +160,41 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
             loader.map_max_entries(map, *bytes);
         }
     }
-    for (name, offset) in &offsets {
+    for (name, offset) in offsets {
         loader.override_global(name, offset, true);
     }
+    let typed_task = u32::from(access == Access::Typed);
+    loader.override_global("TYPED_TASK", &typed_task, true);
     let mut ebpf = loader.load(object).map_err(|e| load_error(&e))?;
-    let missing = |name: &str| AttachError::Load(format!("the embedded object has no map {name}"));
     let mut rings = Vec::new();
     for (_, map) in RINGS {
-        let map = ebpf.take_map(map).ok_or_else(|| missing(map))?;
-        rings.push(RingBuf::try_from(map).map_err(|e| AttachError::Load(chain(&e)))?);
+        rings.push(take(&mut ebpf, map)?);
     }
     #[cfg(feature = "debug-probes")]
     let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
-    let counters = ebpf.take_map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
-    let read_names = ebpf.take_map("READ_NAMES").ok_or_else(|| missing("READ_NAMES"))?;
     let mut attached = Attached {
-        ebpf,
         rings,
-        counters: PerCpuArray::try_from(counters).map_err(|e| AttachError::Load(chain(&e)))?,
-        read_names: BpfHashMap::try_from(read_names).map_err(|e| AttachError::Load(chain(&e)))?,
+        counters: take(&mut ebpf, "COUNTERS")?,
+        read_filter: filter::ReadFilter::new(take(&mut ebpf, "READ_NAMES")?, take(&mut ebpf, "READ_SETS")?),
         verdicts: Vec::new(),
+        access,
+        refused: None,
         last: HashMap::new(),
         programs: Vec::new(),
         skipped_before: HashMap::new(),
         _walkers: Vec::new(),
         #[cfg(feature = "debug-probes")]
         logger,
+        ebpf,
     };
     attached.attach_all(options)?;
     Ok(attached)
+}
+
+/// A map of the object, as the type that it must be.
+fn take<M: TryFrom<Map, Error: std::error::Error + 'static>>(ebpf: &mut Ebpf, name: &str) -> Result<M, AttachError> {
+    let map = ebpf.take_map(name).ok_or_else(|| AttachError::Load(format!("the embedded object has no map {name}")))?;
+    map.try_into().map_err(|e: M::Error| AttachError::Load(chain(&e)))
 }
 
 impl Attached {
@@ -248,17 +288,26 @@ impl Attached {
     fn attach_program(&mut self, name: &str, points: &[&str], btf: &aya::Btf) -> Result<(), String> {
         let program = self.ebpf.program_mut(name).ok_or_else(|| format!("the embedded object has no program {name}"))?;
         let first = points.first().copied().unwrap_or_default();
-        match program {
-            Program::BtfTracePoint(p) => {
-                p.load(first, btf).map_err(|e| chain(&e))?;
+        let loaded = match program {
+            Program::BtfTracePoint(p) => p.load(first, btf),
+            Program::KProbe(p) => p.load(),
+            Program::TracePoint(p) => p.load(),
+            Program::CgroupSockAddr(p) => p.load(),
+            other => return Err(format!("a program of type {:?} is not supported", other.prog_type())),
+        };
+        if let Err(e) = loaded {
+            let reason = chain(&e);
+            self.refused.get_or_insert_with(|| format!("{name}: {reason}"));
+            return Err(reason);
+        }
+        match self.ebpf.program_mut(name) {
+            Some(Program::BtfTracePoint(p)) => {
                 p.attach().map_err(|e| chain(&e))?;
             }
-            Program::KProbe(p) => {
-                p.load().map_err(|e| chain(&e))?;
+            Some(Program::KProbe(p)) => {
                 p.attach(first, 0).map_err(|e| chain(&e))?;
             }
-            Program::TracePoint(p) => {
-                p.load().map_err(|e| chain(&e))?;
+            Some(Program::TracePoint(p)) => {
                 for point in points {
                     let optional = point.starts_with('?');
                     match p.attach("syscalls", point.trim_start_matches('?')) {
@@ -268,15 +317,19 @@ impl Attached {
                     }
                 }
             }
-            Program::CgroupSockAddr(p) => {
+            Some(Program::CgroupSockAddr(p)) => {
                 let root = environment::cgroup2_root().ok_or("no cgroup v2 hierarchy is mounted")?;
                 let root = fs::File::open(&root).map_err(|e| format!("{}: {e}", root.display()))?;
-                p.load().map_err(|e| chain(&e))?;
                 p.attach(root, CgroupAttachMode::Single).map_err(|e| chain(&e))?; // a link: others' programs stay
             }
-            other => return Err(format!("a program of type {:?} is not supported", other.prog_type())),
+            _ => {}
         }
         Ok(())
+    }
+
+    /// How the programs get at what the current task points to.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What became of each slot.
@@ -289,22 +342,7 @@ impl Attached {
     /// # Errors
     /// The kernel's table is full (4096 names) or a name is longer than 32 bytes; the names before it are in force.
     pub fn set_read_names<'a>(&mut self, names: impl IntoIterator<Item = (&'a [u8], bool)>) -> io::Result<()> {
-        let mut bits: HashMap<[u8; FILTER_NAME], u32> = HashMap::new();
-        for (name, file) in names {
-            let mut key = [0; FILTER_NAME];
-            key.get_mut(..name.len())
-                .ok_or_else(|| io::Error::other(format!("name of {} bytes, at most {FILTER_NAME}", name.len())))?
-                .copy_from_slice(name);
-            *bits.entry(key).or_default() |= if file { 1 } else { 2 };
-        }
-        let old: Vec<_> = self.read_names.keys().filter_map(Result::ok).filter(|k| !bits.contains_key(k)).collect();
-        for (key, value) in bits {
-            self.read_names.insert(key, value, 0).map_err(io::Error::other)?;
-        }
-        for key in old {
-            self.read_names.remove(&key).map_err(io::Error::other)?;
-        }
-        Ok(())
+        self.read_filter.set(names)
     }
 
     /// All counters of the kernel side that are not zero, since the start, summed over CPUs.

@@ -46,13 +46,17 @@ impl<'a> Cx<'a> {
         span.get(self.tail).ok_or(BadSpan { span, tail: self.tail.len() })
     }
 
-    /// The string of a path as it is on the wire; `None` if there is none.
+    /// The string of a path; `None` if there is none.
     ///
     /// # Errors
     /// A span leaves the tail.
     pub fn string(&mut self, path: &Path) -> Result<Option<Text>, BadSpan> {
         let bytes = self.bytes(path.span)?;
-        Ok((!bytes.is_empty()).then(|| self.strings.get(bytes)))
+        Ok(match bytes {
+            [] => None,
+            _ if path.flags & path_flags::LEAF_FIRST != 0 => Some(self.strings.turned(bytes)),
+            _ => Some(self.strings.get(bytes)),
+        })
     }
 
     /// The file that an operation names. What the kernel resolved wins; otherwise the caller's string, made absolute with the folder
@@ -62,11 +66,11 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// A span leaves the tail.
     pub fn file(&mut self, target: &Target) -> Result<FileRef, BadSpan> {
-        let (kernel, user, base) = (self.bytes(target.kernel.span)?, self.bytes(target.user.span)?, self.bytes(target.base.span)?);
+        let (user, base) = (self.bytes(target.user.span)?, self.bytes(target.base.span)?);
         let mut file = FileRef::default();
-        if !kernel.is_empty() {
-            file.path = Some(self.strings.get(kernel));
-            file.raw = (!user.is_empty() && user != kernel).then(|| self.strings.get(user));
+        if let Some(kernel) = self.string(&target.kernel)? {
+            file.raw = (!user.is_empty() && user != kernel.bytes()).then(|| self.strings.get(user));
+            file.path = Some(kernel);
             file.from_kernel = true;
             file.complete = target.kernel.flags & (path_flags::CUT | path_flags::OUTSIDE | path_flags::FAULT) == 0;
             file.deleted = target.kernel.flags & path_flags::DELETED != 0;
@@ -77,9 +81,11 @@ impl<'a> Cx<'a> {
         if user.first() == Some(&b'/') {
             file.path = Some(self.normalised(&[user]));
             file.complete = user_whole;
-        } else if !base.is_empty() {
+        } else if !base.is_empty()
+            && let Some(base) = self.string(&target.base)?
+        {
             // An empty user string names the folder or descriptor itself (AT_EMPTY_PATH).
-            file.path = Some(self.normalised(&[base, user]));
+            file.path = Some(self.normalised(&[base.bytes(), user]));
             file.complete = user_whole && target.base.flags & (broken | path_flags::OUTSIDE) == 0;
             file.deleted = user.is_empty() && target.base.flags & path_flags::DELETED != 0;
         } else if !user.is_empty() {

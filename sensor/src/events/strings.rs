@@ -14,15 +14,27 @@ pub struct Strings {
     places: Box<[Option<Text>]>,
     hasher: RandomState,
     empty: Text,
+    /// Room for a path that is being turned round.
+    path: Vec<u8>,
 }
 
 impl Default for Strings {
     fn default() -> Self {
-        Self { places: vec![None; PLACES].into_boxed_slice(), hasher: RandomState::new(), empty: Text::from("") }
+        Self { places: vec![None; PLACES].into_boxed_slice(), hasher: RandomState::new(), empty: Text::from(""), path: Vec::new() }
     }
 }
 
 impl Strings {
+    /// The path whose components come from the file up to the root, as the kernel programs walk: `/passwd/etc` gives `/etc/passwd`.
+    pub fn turned(&mut self, leaf_first: &[u8]) -> Text {
+        let mut path = std::mem::take(&mut self.path);
+        path.clear();
+        turn(leaf_first, &mut path);
+        let text = self.get(&path);
+        self.path = path;
+        text
+    }
+
     /// The string of these bytes: the one that was made last time, if it is still here.
     pub fn get(&mut self, bytes: &[u8]) -> Text {
         if bytes.is_empty() {
@@ -40,9 +52,26 @@ impl Strings {
     }
 }
 
+/// Appends the components of a path in the opposite order, each with the `/` before it.
+pub fn turn(leaf_first: &[u8], out: &mut Vec<u8>) {
+    let mut rest = leaf_first;
+    while let Some((before, component)) = memchr::memrchr(b'/', rest).and_then(|at| rest.split_at_checked(at)) {
+        out.extend_from_slice(component);
+        rest = before;
+    }
+    out.extend_from_slice(rest);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_turned_round_whatever_it_is() {
+        for (leaf_first, path) in [("/passwd/etc", "/etc/passwd"), ("/f", "/f"), ("", ""), ("//a", "/a/"), ("x/y", "/yx"), ("///", "///")] {
+            assert_eq!(Strings::default().turned(leaf_first.as_bytes()).bytes(), path.as_bytes(), "{leaf_first}");
+        }
+    }
 
     #[test]
     fn equal_bytes_share_one_string() {
