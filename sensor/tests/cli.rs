@@ -154,6 +154,8 @@ fn rules_are_checked() {
     assert_eq!(fails(&["replay", &recording, "--rules", "/nonexistent"]).0, 66);
     let (code, message) = fails(&["replay", &recording, "--rules", empty.path().to_str().unwrap()]);
     assert_eq!((code, message.contains("there is no rule in")), (66, true), "{message}");
+    let (code, message) = fails(&["rules", "check", empty.path().to_str().unwrap()]);
+    assert_eq!((code, message.contains("there is no rule in")), (66, true), "{message}");
     let output = sensor(&["replay", &recording, "--no-rules", "--events"]);
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(0), false));
     assert_eq!(fails(&["replay", &recording, "--no-rules", "--rules", &rules]).0, 64);

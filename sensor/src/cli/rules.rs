@@ -3,6 +3,7 @@
 use super::{
     exit::{Exit, Failure},
     print,
+    settings::no_rule_in,
 };
 use crate::{
     score::{self, Report, RuleState},
@@ -49,6 +50,10 @@ pub fn run(command: &RulesCommand) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NoInput, format!("there is no {}", missing.display())));
     }
     let report = score::load(&args.directories).report;
+    // A check that finds nothing to check must not pass: the path is wrong.
+    if report.rules.is_empty() {
+        return Err(no_rule_in(&args.directories));
+    }
     print(&match args.output {
         CheckOutput::Text => text(&report),
         CheckOutput::Json => json(&report),

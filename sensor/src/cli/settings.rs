@@ -162,9 +162,7 @@ impl Config {
             loaded.report.broken().map(|(rule, _)| format!("\n  {}", rule.to_string().replace('\n', "\n  "))).collect();
         if broken.is_empty() {
             if loaded.report.rules.is_empty() && !directories.is_empty() {
-                let places: Vec<String> = directories.iter().map(|d| d.display().to_string()).collect();
-                let message = format!("there is no rule in {} (files that end in .yml or .yaml)", places.join(", "));
-                return Err(Failure::new(Exit::NoInput, message));
+                return Err(no_rule_in(directories));
             }
             return Ok(loaded);
         }
@@ -174,6 +172,12 @@ impl Config {
             format!("{} {what}; mend or remove, `sensor rules check` checks again:{}", broken.len(), broken.concat()),
         ))
     }
+}
+
+/// There is nothing where rules should be.
+pub fn no_rule_in(directories: &[PathBuf]) -> Failure {
+    let places: Vec<String> = directories.iter().map(|d| d.display().to_string()).collect();
+    Failure::new(Exit::NoInput, format!("there is no rule in {} (files that end in .yml or .yaml)", places.join(", ")))
 }
 
 /// `30s`, `5m`, `1h 30m`, or seconds.
