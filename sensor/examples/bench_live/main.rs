@@ -22,6 +22,8 @@ use std::{
 
 /// Interleaved pairs, and starts.
 const PAIRS: usize = 7;
+/// Findings whose way is measured.
+const FINDINGS: usize = 41;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +50,8 @@ fn main() -> Result<()> {
     slowdown(&sensor, scratch.path())?;
     println!("\nStart-up ({PAIRS} starts, from the start of the process)");
     start_up(&sensor)?;
+    println!("\nFrom the start of an attack to its finding on standard output ({FINDINGS} times)");
+    latency(&sensor)?;
     println!("\nMemory and CPU time");
     memory(&sensor, scratch.path())
 }
@@ -113,6 +117,35 @@ fn start_up(sensor: &Sensor) -> Result<()> {
         let range = format!("({:.0}..{:.0})", values[0], values[values.len() - 1]);
         println!("{name:<20} {:>8.0} ms {range:>16}   budget 2000 ms", median(values));
     }
+    Ok(())
+}
+
+/// Starts a program that a rule looks for, and waits for the line that tells of it.
+fn latency(sensor: &Sensor) -> Result<()> {
+    let mut running = sensor.start(&["--output", "json", "--listen", "none"], Stdio::piped())?;
+    let mut out = BufReader::new(running.child.stdout.take().context("no standard output")?);
+    let mut values = Vec::new();
+    for n in 0..FINDINGS {
+        // Not in step with the reader's own rounds.
+        thread::sleep(Duration::from_millis(60 + (n as u64 * 7) % 20));
+        let mark = format!("bench-{}-{n}", std::process::id());
+        let start = Instant::now();
+        Command::new("bash").args(["-c", "true | base64 -d | sh", &mark]).stdin(Stdio::null()).status()?;
+        let mut line = String::new();
+        while !line.contains(&mark) {
+            line.clear();
+            if out.read_line(&mut line)? == 0 {
+                anyhow::bail!("the sensor has ended before it told of {mark}");
+            }
+        }
+        values.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let reader = thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()).map(drop));
+    running.stop()?;
+    drop(reader.join());
+    values.sort_by(f64::total_cmp);
+    let range = format!("({:.0}..{:.0})", values[0], values[values.len() - 1]);
+    println!("{:<20} {:>8.0} ms {range:>16}   budget 1000 ms", "finding written", median(values));
     Ok(())
 }
 
