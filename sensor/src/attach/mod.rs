@@ -114,12 +114,15 @@ const RINGS: [(RingClass, &str); 3] =
 pub fn attach(options: &Options) -> Result<Attached, AttachError> {
     let object = object::object().ok_or(AttachError::NoObject)?;
     let path = "/sys/kernel/btf/vmlinux";
+    // The kernel's types take 30 MiB while they are read. So they are read one time after the other, and gone before the rings are mapped.
+    let mut loader = EbpfLoader::new();
+    loader.btf(None); // Only for CO-RE relocations, of which there are none.
     let vmlinux = fs::read(path).map_err(|e| AttachError::NoBtf(format!("{path}: {e}")))?;
     let btf = btf::Btf::parse(vmlinux).ok_or_else(|| AttachError::NoBtf(format!("{path} is not BTF")))?;
     let offsets = fields::offsets(&btf)?;
+    drop(btf);
     environment::raise_memlock();
     let cpus = aya::util::nr_cpus().map_err(|(what, e)| AttachError::Load(format!("{what}: {e}")))?;
-    let mut loader = EbpfLoader::new();
     loader.map_max_entries("EXEC_WORK", u32::try_from(cpus).unwrap_or(u32::MAX));
     for (class, bytes) in &options.ring_bytes {
         if let Some((_, map)) = RINGS.iter().find(|(c, _)| c == class) {
@@ -131,18 +134,13 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
     }
     let mut ebpf = loader.load(object).map_err(|e| load_error(&e))?;
     let missing = |name: &str| AttachError::Load(format!("the embedded object has no map {name}"));
-    let mut rings = Vec::new();
-    for (_, map) in RINGS {
-        let map = ebpf.take_map(map).ok_or_else(|| missing(map))?;
-        rings.push(RingBuf::try_from(map).map_err(|e| AttachError::Load(chain(&e)))?);
-    }
     #[cfg(feature = "debug-probes")]
     let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
     let counters = ebpf.take_map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
     let read_names = ebpf.take_map("READ_NAMES").ok_or_else(|| missing("READ_NAMES"))?;
     let mut attached = Attached {
         ebpf,
-        rings,
+        rings: Vec::new(),
         counters: PerCpuArray::try_from(counters).map_err(|e| AttachError::Load(chain(&e)))?,
         read_names: BpfHashMap::try_from(read_names).map_err(|e| AttachError::Load(chain(&e)))?,
         verdicts: Vec::new(),
@@ -154,6 +152,10 @@ pub fn attach(options: &Options) -> Result<Attached, AttachError> {
         logger,
     };
     attached.attach_all(options)?;
+    for (_, map) in RINGS {
+        let map = attached.ebpf.take_map(map).ok_or_else(|| missing(map))?;
+        attached.rings.push(RingBuf::try_from(map).map_err(|e| AttachError::Load(chain(&e)))?);
+    }
     Ok(attached)
 }
 
