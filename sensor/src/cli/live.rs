@@ -89,6 +89,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let outlets = Outlets { queue, hub: server.as_ref().map(|s| s.hub.clone()) };
     let stages =
         Stages { source: attached, collector: Collector::new(config.collect_options()), enricher, score: Engine(loaded.engine), counters };
+    give_back();
     let until = args.shared.duration.and_then(|d| Instant::now().checked_add(d));
     let pipeline = spawn(stages, outlets, until, stop.clone())?;
     if let Some(server) = &server {
@@ -135,6 +136,16 @@ fn spawn(
 
 fn no_thread(e: std::io::Error) -> Failure {
     Failure::new(Exit::Failure, format!("no thread can be made: {e}"))
+}
+
+/// Gives back to the kernel what start-up freed: rules and kernel types have been read, and nothing as large comes again. The allocator
+/// would keep it, because what is still in use lies between.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator's own function; it may be called at any time.
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }
 
 /// Whether it makes sense to go on: what would fail for certain fails before anything is started.

@@ -1,6 +1,7 @@
 //! Stage 1: records from the kernel (or a recording), joined and in order of kernel time. Knows nothing of what a record means beyond
 //! its header and the parts that a join carries over.
 
+mod blocks;
 pub mod encode;
 mod join;
 pub(crate) use join::has_address;

@@ -5,7 +5,10 @@
 //! bounded: what waits is at most [`Options::max_bytes`] plus what one [`super::Source::drain`] hands over, and nothing is ever thrown
 //! away for it: what has no room to wait is released early, and counted.
 
-use super::join;
+use super::{
+    blocks::{Blocks, Place},
+    join,
+};
 use ahash::AHashMap;
 use sensor_common::{EventKind, Header, Record, decode, header::header_flags};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,9 +61,9 @@ pub struct Stats {
 /// A record that waits for its turn.
 struct Held {
     time_ns: u64,
+    place: Place,
     /// Its result did not come: it is old by design and not counted as late.
     unjoined: bool,
-    bytes: Vec<u8>,
 }
 
 /// A record that waits for its result.
@@ -74,7 +77,10 @@ struct Begun {
 pub struct Collector {
     options: Options,
     held: Vec<Held>,
+    /// The bytes of these.
+    blocks: Blocks,
     sorted: bool,
+    /// Of all records that wait.
     bytes: usize,
     begun: AHashMap<u32, Vec<Begun>>,
     /// Begun records in the order in which they came: thread, number, time. Those that found their result stay until their time is over.
@@ -87,8 +93,8 @@ pub struct Collector {
     stats: Stats,
 }
 
-/// Buffers kept for the next records, and how large one may be to be kept.
-const SPARE_BUFFERS: usize = 8192;
+/// Buffers kept for the next begun records, and how large one may be to be kept. Few wait at once: a thread waits in one system call.
+const SPARE_BUFFERS: usize = 256;
 const SPARE_BYTES: usize = 1024;
 
 impl Collector {
@@ -97,6 +103,7 @@ impl Collector {
         Self {
             options,
             held: Vec::new(),
+            blocks: Blocks::default(),
             sorted: true,
             bytes: 0,
             begun: AHashMap::new(),
@@ -123,8 +130,7 @@ impl Collector {
             return self.begin(&header, raw);
         }
         let joined = if self.begun_count == 0 { None } else { self.result(&header, raw) };
-        let bytes = joined.unwrap_or_else(|| self.copy(raw));
-        self.hold(header.time_ns, false, bytes);
+        self.hold(header.time_ns, false, joined.as_deref().unwrap_or(raw));
     }
 
     /// Releases, oldest first, what is older than the window at `now_ns` (boot nanoseconds).
@@ -135,16 +141,17 @@ impl Collector {
         self.sort();
         let due = now_ns.checked_sub(self.options.window_ns);
         let mut count = due.map_or(0, |due| self.held.partition_point(|h| h.time_ns <= due));
-        let mut rest: usize = self.bytes - self.held.iter().take(count).map(|h| h.bytes.len()).sum::<usize>();
+        let mut rest: usize = self.bytes - self.held.iter().take(count).map(|h| h.place.len()).sum::<usize>();
         for held in self.held.iter().skip(count) {
             if rest <= self.options.max_bytes {
                 break;
             }
-            rest -= held.bytes.len();
+            rest -= held.place.len();
             count += 1;
             self.stats.forced += 1;
         }
         self.emit(count, out);
+        self.shrink();
     }
 
     /// Releases everything: the source has ended.
@@ -179,8 +186,9 @@ impl Collector {
 
     fn emit(&mut self, count: usize, out: &mut dyn FnMut(Record<'_>)) {
         for held in self.held.drain(..count) {
-            self.bytes -= held.bytes.len();
-            match decode(&held.bytes) {
+            let bytes = self.blocks.get(&held.place);
+            self.bytes -= bytes.len();
+            match decode(bytes) {
                 Ok(record) => {
                     if held.time_ns >= self.released_ns {
                         self.released_ns = held.time_ns;
@@ -190,11 +198,21 @@ impl Collector {
                     self.stats.released += 1;
                     out(record);
                 }
-                Err(_) => *self.stats.malformed.entry(claimed_kind(&held.bytes)).or_default() += 1,
+                Err(_) => *self.stats.malformed.entry(claimed_kind(bytes)).or_default() += 1,
             }
-            if self.spare.len() < SPARE_BUFFERS && held.bytes.capacity() <= SPARE_BYTES {
-                self.spare.push(held.bytes);
-            }
+            self.blocks.free(held.place);
+        }
+    }
+
+    /// Gives back what a burst took, by halves, so that a steady flood does not make it ask again each time.
+    fn shrink(&mut self) {
+        const LEAST: usize = 4096;
+        self.blocks.shrink();
+        if self.held.capacity() > LEAST && self.held.len() < self.held.capacity() / 4 {
+            self.held.shrink_to((self.held.capacity() / 2).max(LEAST));
+        }
+        if self.begun_queue.capacity() > LEAST && self.begun_queue.len() < self.begun_queue.capacity() / 4 {
+            self.begun_queue.shrink_to((self.begun_queue.capacity() / 2).max(LEAST));
         }
     }
 
@@ -202,6 +220,14 @@ impl Collector {
         *self.stats.malformed.entry(claimed_kind(raw)).or_default() += 1;
     }
 
+    fn hold(&mut self, time_ns: u64, unjoined: bool, bytes: &[u8]) {
+        self.sorted &= self.held.last().is_none_or(|last| last.time_ns <= time_ns);
+        self.bytes += bytes.len();
+        let place = self.blocks.push(bytes);
+        self.held.push(Held { time_ns, place, unjoined });
+    }
+
+    /// A copy of a begun record. Not in a block: it may wait ten times as long as the others.
     fn copy(&mut self, raw: &[u8]) -> Vec<u8> {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
@@ -209,10 +235,10 @@ impl Collector {
         bytes
     }
 
-    fn hold(&mut self, time_ns: u64, unjoined: bool, bytes: Vec<u8>) {
-        self.sorted &= self.held.last().is_none_or(|last| last.time_ns <= time_ns);
-        self.bytes += bytes.len();
-        self.held.push(Held { time_ns, unjoined, bytes });
+    fn keep_spare(&mut self, bytes: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS && bytes.capacity() <= SPARE_BYTES {
+            self.spare.push(bytes);
+        }
     }
 
     fn begin(&mut self, header: &Header, raw: &[u8]) {
@@ -264,6 +290,7 @@ impl Collector {
         self.begun_count -= 1;
         self.bytes -= begun.bytes.len();
         self.stats.joined += 1;
+        self.keep_spare(begun.bytes);
         Some(joined)
     }
 
@@ -272,7 +299,8 @@ impl Collector {
         self.begun_count -= 1;
         self.bytes -= begun.bytes.len();
         self.stats.unjoined += 1;
-        self.hold(begun.time_ns, true, begun.bytes);
+        self.hold(begun.time_ns, true, &begun.bytes);
+        self.keep_spare(begun.bytes);
     }
 
     /// The same for one that is still in its list; `false` if it is not there any more.

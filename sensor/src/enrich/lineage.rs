@@ -36,24 +36,22 @@ impl Enricher {
             container,
         };
         let names_inexact = self.is_inexact(process.parent) || self.is_inexact(process.tree);
-        let task = Task { tid: 0, ..*task };
-        self.table.insert(Entry { process: Arc::new(process), task, ns_init, inexact, names_inexact, exited_ns: None })
+        self.table.insert(Entry { process: Arc::new(process), ns_init, inexact, names_inexact, exited_ns: None })
     }
 
     /// Brings a process up to what a record's header says.
     pub(super) fn refresh(&mut self, slot: Slot, task: &Task) {
         let Some(entry) = self.table.entry(slot) else { return };
-        let task = Task { tid: 0, ..*task };
-        let old = entry.process.clone();
-        let same = entry.task == task && !entry.names_inexact;
-        if same && (old.cgroup.is_some() || self.cgroups.get(task.cgroup_id, task.tgid).is_none()) {
+        let same = !entry.names_inexact && is_as(&entry.process, task);
+        if same && (entry.process.cgroup.is_some() || self.cgroups.get(task.cgroup_id, task.tgid).is_none()) {
             return;
         }
+        let old = entry.process.clone();
         let mut new = Process::clone(&old);
         (new.parent, new.tree) = (self.table.exact(old.parent), self.table.exact(old.tree));
-        new.credentials = credentials(&task);
-        if new.comm.bytes() != comm(&task) {
-            new.comm = self.comm(&task);
+        new.credentials = credentials(task);
+        if new.comm.bytes() != comm(task) {
+            new.comm = self.comm(task);
         }
         if old.user_name.is_none() || old.credentials.uid != task.uid {
             new.user_name = self.users.name(task.uid).cloned();
@@ -69,7 +67,6 @@ impl Enricher {
         let names_inexact = self.is_inexact(new.parent) || self.is_inexact(new.tree);
         if let Some(entry) = self.table.entry_mut(slot) {
             entry.names_inexact = names_inexact;
-            entry.task = task;
             entry.process = Arc::new(new);
         }
     }
@@ -114,23 +111,14 @@ impl Enricher {
     /// A new process: its parent's image, credentials and place, its own identity.
     pub(super) fn forked(&mut self, parent: Slot, wire: &sensor_common::events::fork::Fork) -> Option<Arc<Process>> {
         let (id, ns_init) = fork::child(wire);
-        let parent = self.table.entry(parent)?;
-        let (from, parent_task) = (parent.process.clone(), parent.task);
+        let from = self.table.entry(parent)?.process.clone();
         if let Some(slot) = self.table.find(id) {
             return self.late_fork(slot, &from);
         }
-        let task = Task {
-            start_ns: id.start_ns,
-            tgid: id.tgid,
-            parent_start_ns: from.id.start_ns,
-            parent_tgid: from.id.tgid,
-            tid: 0,
-            ..parent_task
-        };
         let tree = self.tree(id, from.id, from.credentials.session_id, from.container.as_ref());
         let process = Arc::new(Process { id, parent: from.id, tree, ..Process::clone(&from) });
         let names_inexact = self.is_inexact(process.parent) || self.is_inexact(process.tree);
-        let entry = Entry { process: process.clone(), task, ns_init, inexact: false, names_inexact, exited_ns: None };
+        let entry = Entry { process: process.clone(), ns_init, inexact: false, names_inexact, exited_ns: None };
         self.table.insert(entry);
         Some(process)
     }
@@ -164,6 +152,13 @@ impl Enricher {
             None => id,
         }
     }
+}
+
+/// Whether all that a header can change is as the header says.
+fn is_as(process: &Process, task: &Task) -> bool {
+    process.credentials == credentials(task)
+        && (process.cgroup_id, process.pid_ns, process.mnt_ns) == (task.cgroup_id, task.pid_ns, task.mnt_ns)
+        && process.comm.bytes() == comm(task)
 }
 
 fn same_container(a: Option<&Arc<Container>>, b: Option<&Arc<Container>>) -> bool {

@@ -6,7 +6,6 @@
 use super::procfs::same_start;
 use crate::process::{Image, Process, ProcessId};
 use ahash::AHashMap;
-use sensor_common::Task;
 use std::sync::Arc;
 
 /// Limits of a [`Table`].
@@ -38,13 +37,11 @@ pub struct Stats {
     pub images_trimmed: u64,
 }
 
-/// A process and what is needed to bring it up to date.
+/// A process and what events do not show of it. Small: there is one for each of the dead, too.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// As events show it.
     pub process: Arc<Process>,
-    /// From its last record, `tid` 0.
-    pub task: Task,
     /// pid 1 of its pid namespace: its children begin trees of their own.
     pub ns_init: bool,
     /// The start time is from /proc, cut to ticks.
@@ -140,7 +137,6 @@ impl Table {
             process.tree = id;
         }
         entry.process = Arc::new(process);
-        entry.task.start_ns = id.start_ns;
         Some(slot)
     }
 

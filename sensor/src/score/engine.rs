@@ -90,7 +90,8 @@ impl Marks {
 }
 
 impl Engine {
-    pub(super) fn new(rules: Vec<Arc<RuleInfo>>, pool: Pool, kinds: Vec<KindIndex>, options: Options) -> Self {
+    pub(super) fn new(rules: Vec<Arc<RuleInfo>>, mut pool: Pool, kinds: Vec<KindIndex>, options: Options) -> Self {
+        pool.seal();
         let units = kinds.iter().map(|k| k.units.len()).max().unwrap_or(0);
         let marks = Marks { truth: vec![(0, false); pool.list().len()], woken: vec![0; units], ..Marks::default() };
         Self {

@@ -350,6 +350,12 @@ impl Pool {
         id
     }
 
+    /// Nothing is added any more: what that would take goes.
+    pub(crate) fn seal(&mut self) {
+        self.ids = HashMap::new();
+        self.list.shrink_to_fit();
+    }
+
     /// All of them, by number.
     pub(crate) fn list(&self) -> &[Predicate] {
         &self.list

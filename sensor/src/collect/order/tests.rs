@@ -252,3 +252,16 @@ fn too_many_bytes_are_released_before_their_time() {
     assert_eq!(times(&release(&mut c, 10)), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!((c.stats().forced, c.waiting()), (7, (3, 3 * size)));
 }
+
+#[test]
+fn what_a_burst_took_is_given_back() {
+    let mut c = collector();
+    let taken = |c: &Collector| c.blocks.capacity() + c.held.capacity() * size_of::<Held>();
+    for t in 0..100_000 {
+        c.push(&open(t, 1, 0, 0, 0, b"", b"/etc/passwd"));
+    }
+    let most = taken(&c);
+    assert_eq!(release(&mut c, 200_000).len(), 100_000);
+    (0..100).for_each(|_| drop(release(&mut c, 200_000)));
+    assert!(most > 20 << 20 && taken(&c) < 512 << 10, "{most} bytes, then {}", taken(&c));
+}
