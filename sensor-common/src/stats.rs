@@ -1,4 +1,4 @@
-//! Counters that the kernel programs keep per CPU, by event kind and reason. Only the collector adds them up.
+//! Counters that the kernel programs keep per CPU, by event kind and reason, in memory that the collector has mapped. Only it adds them up.
 
 use crate::events::EventKind;
 
@@ -46,10 +46,12 @@ reasons! {
     11 OutputFull "output_full" true, "A subscriber or a sink was too slow.";
 }
 
-/// Number of slots in the kernel's per-CPU counter map: one for each kind (by number) and reason.
-pub const SLOTS: u32 = (EventKind::MAX as u32 + 1) * Reason::ALL.len() as u32;
+/// The counters of one CPU, one for each kind (by number) and reason: two pages, so that CPUs do not share a cache line.
+pub type Counters = [u64; 1024];
 
-/// Index of a counter in the map.
+const _: () = assert!((EventKind::MAX as usize + 1) * Reason::ALL.len() <= size_of::<Counters>() / 8);
+
+/// Index of a counter among [`Counters`].
 #[inline(always)]
 pub const fn slot(kind: EventKind, reason: Reason) -> u32 {
     kind as u32 * Reason::ALL.len() as u32 + reason as u32

@@ -8,7 +8,7 @@ use crate::{
 };
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_ringbuf_output,
+    helpers::{bpf_get_smp_processor_id, generated::bpf_ringbuf_output},
     macros::{kprobe, map, tracepoint},
     maps::{Array, PerCpuArray, ProgramArray, RingBuf},
     programs::{ProbeContext, TracePointContext},
@@ -16,8 +16,12 @@ use aya_ebpf::{
 use core::{ffi::c_void, mem::size_of};
 use sensor_common::{
     EventKind, Header, RingClass, Tier, Wire,
-    stats::{self, Reason},
+    stats::{self, Counters, Reason},
 };
+
+/// The collector reads the map without a system call (since 5.5): a look-up by bpf(2) would make the kernel skip tracepoint programs on that
+/// CPU for as long as the collector is interrupted there (`bpf_disable_instrumentation`).
+const BPF_F_MMAPABLE: u32 = 1 << 10;
 
 /// The reader is not woken for each record (that costs 2 to 14 µs): it looks by itself every few milliseconds.
 const BPF_RB_NO_WAKEUP: u64 = 1;
@@ -30,7 +34,7 @@ static RING_NETWORK: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 static RING_FILE: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
-static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(stats::SLOTS, 0);
+static COUNTERS: Array<Counters> = Array::with_max_entries(1, BPF_F_MMAPABLE); // as many as possible CPUs, set by the collector
 
 #[inline(always)]
 fn ring(kind: EventKind) -> &'static RingBuf {
@@ -49,10 +53,12 @@ pub fn count(kind: EventKind, reason: Reason) {
 
 #[inline(always)]
 fn count_slot(slot: u32) {
-    if let Some(slot) = COUNTERS.get_ptr_mut(slot) {
-        // SAFETY: a slot of this CPU. A run that interrupts this one between load and store can lose an increment; both are then
-        // runs on a CPU where `recursion_misses` is looked at as well.
-        unsafe { *slot += 1 }
+    // SAFETY: a helper without arguments. Programs do not change their CPU while they run.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    if let Some(counters) = COUNTERS.get_ptr_mut(cpu) {
+        // SAFETY: a slot of this CPU, by the mask. A run that interrupts this one between load and store can lose an increment; both are
+        // then runs on a CPU where `recursion_misses` is looked at as well.
+        unsafe { *counters.cast::<u64>().add(mask!(slot as u64, 1023) as usize) += 1 }
     }
 }
 
@@ -388,7 +394,7 @@ impl ExecWork {
     #[inline(always)]
     pub fn own() -> Option<&'static mut ExecWork> {
         // SAFETY: a helper without arguments.
-        let cpu = unsafe { aya_ebpf::helpers::bpf_get_smp_processor_id() };
+        let cpu = unsafe { bpf_get_smp_processor_id() };
         match EXEC_WORK.get_ptr_mut(cpu) {
             // SAFETY: exclusive, see `Work`.
             Some(w) => Some(unsafe { &mut *w }),

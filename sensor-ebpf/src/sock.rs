@@ -27,36 +27,43 @@ pub fn of(task: Task, fd: u64) -> u64 {
     if mode & S_IFMT != S_IFSOCK { 0 } else { read::ptr(file + o!(O_FILE_PRIVATE)) }
 }
 
-/// Both ends, family, type and protocol of a `struct socket`.
+/// Both ends, family, type and protocol of a `struct socket` (0 for none), into a payload that is zero there.
+///
+/// # Safety
+/// `s` points to a writable `Sock`.
 #[inline(always)]
-pub fn describe(socket: u64, fd: u64) -> Sock {
+pub unsafe fn describe(s: *mut Sock, socket: u64, fd: u64) {
+    // SAFETY: by the caller.
+    let s = unsafe { &mut *s };
+    s.fd = fd as u32;
+    if socket == 0 {
+        return;
+    }
     let mut block = read::Socket::new();
     block.load(socket);
+    s.kind = block.get(o!(O_SOCKET_TYPE));
     let sk: u64 = block.get(o!(O_SOCKET_SK));
-    let mut s = Sock { fd: fd as u32, kind: block.get(o!(O_SOCKET_TYPE)), ..Sock::default() };
     if sk == 0 {
-        return s;
+        return;
     }
     let mut block = read::Sock::new();
     block.load(sk);
-    s.family = block.get(o!(O_SK_FAMILY));
+    let family: u16 = block.get(o!(O_SK_FAMILY));
+    s.family = family;
     s.protocol = read::kernel(sk + o!(O_SK_PROTOCOL));
-    if s.family == AF_INET {
-        s.remote.family = AF_INET;
-        s.local.family = AF_INET;
+    if family == AF_INET {
         put4(&mut s.remote, block.get(o!(O_SK_DADDR)));
         put4(&mut s.local, block.get(o!(O_SK_RCV_SADDR)));
-    } else if s.family == AF_INET6 && o!(O_SK_V6_DADDR) != ABSENT as u64 {
-        s.remote.family = AF_INET6;
-        s.local.family = AF_INET6;
+    } else if family == AF_INET6 && o!(O_SK_V6_DADDR) != ABSENT as u64 {
         s.remote.ip = block.get(o!(O_SK_V6_DADDR));
         s.local.ip = block.get(o!(O_SK_V6_RCV_SADDR));
     } else {
-        return s;
+        return;
     }
+    s.remote.family = family;
+    s.local.family = family;
     s.remote.port = u16::from_be(block.get(o!(O_SK_DPORT)));
     s.local.port = block.get(o!(O_SK_NUM)); // host order in the kernel, too
-    s
 }
 
 #[inline(always)]

@@ -53,3 +53,50 @@ fn an_overfull_ring_counts_every_record_that_it_could_not_take() {
     let again: u64 = attached.losses().iter().filter(|(k, r, _)| *k == EventKind::Open && *r == Reason::RingFull).map(|l| l.2).sum();
     assert_eq!(again, 0, "a loss is reported once");
 }
+
+#[test]
+fn looking_for_losses_causes_none() {
+    // While a task is in bpf(2) and interrupted there, the kernel skips programs on that CPU: a running sensor must not call it.
+    let mut w = support::watch();
+    let dir = Scratch::new("loss-bpf");
+    let sent = |counters: &[(EventKind, Reason, u64)]| {
+        counters.iter().find(|(k, r, _)| *k == EventKind::Open && *r == Reason::Sent).map_or(0, |c| c.2)
+    };
+    let attached = &mut w.attached;
+    let before = sent(&attached.counters());
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            forbid_bpf();
+            for i in 0..10 {
+                std::fs::write(dir.join(&format!("{i}")), "").expect("a new file");
+            }
+            let _ = attached.losses();
+            assert!(sent(&attached.counters()) >= before + 10);
+            let (mut drained, mine) = (0, tid());
+            let _ = attached.drain(&mut |raw| {
+                let record = decode(raw).expect("records of our own probes");
+                let header = record.header();
+                drained += u32::from(header.kind == EventKind::Open as u16 && header.task.tid == mine);
+            });
+            assert!(drained >= 10, "{drained}");
+        });
+    });
+}
+
+/// From now on bpf(2) fails in this thread.
+fn forbid_bpf() {
+    let statement = |code: u32, jt, jf, k| libc::sock_filter { code: u16::try_from(code).expect("BPF codes are small"), jt, jf, k };
+    let filter = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // seccomp_data.nr
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, u32::try_from(libc::SYS_bpf).expect("a number")),
+        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | u32::try_from(libc::EPERM).expect("a number")),
+        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: valid pointers; they concern this thread only.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+        assert_eq!((libc::syscall(libc::SYS_bpf, 0, 0, 0), support::result(-1_i64)), (-1, -i64::from(libc::EPERM)));
+    }
+}

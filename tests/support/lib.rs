@@ -58,6 +58,8 @@ impl Watch {
     ///
     /// A failed `unlink` before and after it marks its beginning and its end in the stream, so that nothing depends on time.
     pub fn during<T>(&mut self, action: impl FnOnce() -> T) -> (T, Vec<Arc<Event>>) {
+        // Nobody has read since the last test, and others may have filled the rings meanwhile: room for what comes.
+        self.attached.drain(&mut |raw| self.collector.push(raw)).expect("rings do not break");
         let begin = fence();
         let result = action();
         let end = fence();
@@ -95,8 +97,17 @@ impl Watch {
 
     /// The only event of a kind that `action` sets off.
     pub fn one(&mut self, kind: EventKind, action: impl FnOnce()) -> Arc<Event> {
+        let lost = |attached: &Attached| -> Vec<_> { attached.counters().into_iter().filter(|(_, reason, _)| reason.is_loss()).collect() };
+        let before = lost(&self.attached);
         let mut events = self.events(kind, action);
-        assert_eq!(events.len(), 1, "{} events of kind {}: {events:#?}", events.len(), kind.as_str());
+        let after = lost(&self.attached);
+        assert_eq!(
+            events.len(),
+            1,
+            "{} events of kind {}: {events:#?}; lost before {before:?}, behind {after:?}",
+            events.len(),
+            kind.as_str()
+        );
         events.remove(0)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{emit::Work, sock, task::Task};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
-use sensor_common::{EventKind, Tier, events::accept::Accept, span::Sock};
+use sensor_common::{EventKind, Tier, events::accept::Accept};
 
 const EAGAIN: i64 = 11;
 
@@ -18,11 +18,10 @@ pub fn accept_tp(ctx: TracePointContext) -> u32 {
     let Some(w) = Work::tracepoint(EventKind::Accept) else { return 0 };
     let accept = w.begin::<Accept>(task, Tier::Tracepoint, 0);
     let fd = if ret >= 0 { ret as u64 } else { call.args[0] };
-    let socket = sock::of(task, fd);
     // SAFETY: from `begin`.
     unsafe {
         (*accept).result = call.ret as i32;
-        (*accept).sock = if socket == 0 { Sock { fd: fd as u32, ..Sock::default() } } else { sock::describe(socket, fd) };
+        sock::describe(&raw mut (*accept).sock, sock::of(task, fd), fd);
     }
     w.finish::<Accept, _>(&ctx);
     0

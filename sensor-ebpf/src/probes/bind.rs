@@ -9,7 +9,7 @@ use sensor_common::{
     EventKind, Tier,
     events::bind::Bind,
     header::header_flags,
-    span::{Addr, RESULT_UNKNOWN, Sock},
+    span::{Addr, RESULT_UNKNOWN},
 };
 
 /// The call has returned.
@@ -20,16 +20,14 @@ pub fn bind_tp(ctx: TracePointContext) -> u32 {
     let Some(w) = Work::tracepoint(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Tracepoint, 0);
     let user = sock::push_sockaddr(w.tail::<Bind>(), call.args[1], call.args[2] as u32 as u64, true);
-    let socket = sock::of(task, call.args[0]);
-    let mut sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
-    sock.user = user;
-    if call.ret < 0 {
-        sock.local = Addr::default(); // that of an earlier bind, if any
-    }
     // SAFETY: from `begin`.
     unsafe {
         (*bind).result = call.ret as i32;
-        (*bind).sock = sock;
+        sock::describe(&raw mut (*bind).sock, sock::of(task, call.args[0]), call.args[0]);
+        (*bind).sock.user = user;
+        if call.ret < 0 {
+            (*bind).sock.local = Addr::default(); // that of an earlier bind, if any
+        }
     }
     w.finish::<Bind, _>(&ctx);
     0
@@ -43,12 +41,11 @@ pub fn bind_kprobe(ctx: ProbeContext) -> u32 {
     let Some(w) = Work::kprobe(EventKind::Bind) else { return 0 };
     let bind = w.begin::<Bind>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Bind>(), addr, len as u32 as u64, false);
-    let mut sock = sock::describe(socket, u32::MAX as u64);
-    sock.user = user;
     // SAFETY: from `begin`.
     unsafe {
         (*bind).result = RESULT_UNKNOWN;
-        (*bind).sock = sock;
+        sock::describe(&raw mut (*bind).sock, socket, u32::MAX as u64);
+        (*bind).sock.user = user;
     }
     w.finish::<Bind, _>(&ctx);
     0

@@ -26,16 +26,14 @@ pub fn connect_tp(ctx: TracePointContext) -> u32 {
     let Some(w) = Work::tracepoint(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Tracepoint, 0);
     let user = sock::push_sockaddr(w.tail::<Connect>(), call.args[1], call.args[2] as u32 as u64, true);
-    let socket = sock::of(task, call.args[0]);
-    let mut sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
-    sock.user = user;
-    if call.ret < 0 && call.ret != -EINPROGRESS {
-        sock.remote = Addr::default(); // half taken back by the kernel (port 0), or that of an earlier connect
-    }
     // SAFETY: from `begin`.
     unsafe {
         (*connect).result = call.ret as i32;
-        (*connect).sock = sock;
+        sock::describe(&raw mut (*connect).sock, sock::of(task, call.args[0]), call.args[0]);
+        (*connect).sock.user = user;
+        if call.ret < 0 && call.ret != -EINPROGRESS {
+            (*connect).sock.remote = Addr::default(); // half taken back by the kernel (port 0), or that of an earlier connect
+        }
     }
     w.finish::<Connect, _>(&ctx);
     0
@@ -49,13 +47,12 @@ pub fn connect_kprobe(ctx: ProbeContext) -> u32 {
     let Some(w) = Work::kprobe(EventKind::Connect) else { return 0 };
     let connect = w.begin::<Connect>(task, Tier::Kprobe, header_flags::BEGUN);
     let user = sock::push_sockaddr(w.tail::<Connect>(), addr, len as u32 as u64, false);
-    let mut sock = sock::describe(socket, u32::MAX as u64);
-    sock.user = user;
-    sock.remote = Addr::default();
     // SAFETY: from `begin`.
     unsafe {
         (*connect).result = RESULT_UNKNOWN;
-        (*connect).sock = sock;
+        sock::describe(&raw mut (*connect).sock, socket, u32::MAX as u64);
+        (*connect).sock.user = user;
+        (*connect).sock.remote = Addr::default();
     }
     w.finish::<Connect, _>(&ctx);
     0

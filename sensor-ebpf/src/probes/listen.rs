@@ -2,7 +2,7 @@
 
 use crate::{emit::Work, sock, task::Task};
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
-use sensor_common::{EventKind, Tier, events::listen::Listen, span::Sock};
+use sensor_common::{EventKind, Tier, events::listen::Listen};
 
 /// The call has returned.
 #[tracepoint]
@@ -11,13 +11,11 @@ pub fn listen_tp(ctx: TracePointContext) -> u32 {
     let Some(call) = super::call(&ctx, task, EventKind::Listen) else { return 0 };
     let Some(w) = Work::tracepoint(EventKind::Listen) else { return 0 };
     let listen = w.begin::<Listen>(task, Tier::Tracepoint, 0);
-    let socket = sock::of(task, call.args[0]);
-    let sock = if socket == 0 { Sock { fd: call.args[0] as u32, ..Sock::default() } } else { sock::describe(socket, call.args[0]) };
     // SAFETY: from `begin`.
     unsafe {
         (*listen).result = call.ret as i32;
         (*listen).backlog = call.args[1] as i32;
-        (*listen).sock = sock;
+        sock::describe(&raw mut (*listen).sock, sock::of(task, call.args[0]), call.args[0]);
     }
     w.finish::<Listen, _>(&ctx);
     0

@@ -1,7 +1,9 @@
 //! Loads the kernel programs and attaches them slot by slot.
 
 use super::{
-    Access, AttachError, Attached, Options, RINGS, Verdict, btf, chain, environment, features, fields, filter,
+    Access, AttachError, Attached, Options, RINGS, Verdict, btf, chain,
+    counters::KernelCounters,
+    environment, features, fields, filter,
     hooks::{self, Alternative, Slot},
     object,
 };
@@ -47,7 +49,9 @@ fn attach_as(options: &Options, object: &[u8], offsets: &[(&'static str, u32)], 
     let cpus = aya::util::nr_cpus().map_err(|(what, e)| AttachError::Load(format!("{what}: {e}")))?;
     let mut loader = EbpfLoader::new();
     loader.btf(None); // Only for CO-RE relocations, of which there are none.
-    loader.map_max_entries("EXEC_WORK", u32::try_from(cpus).unwrap_or(u32::MAX));
+    for map in ["EXEC_WORK", "COUNTERS"] {
+        loader.map_max_entries(map, u32::try_from(cpus).unwrap_or(u32::MAX));
+    }
     for (class, bytes) in &options.ring_bytes {
         if let Some((_, map)) = RINGS.iter().find(|(c, _)| c == class) {
             loader.map_max_entries(map, *bytes);
@@ -63,7 +67,10 @@ fn attach_as(options: &Options, object: &[u8], offsets: &[(&'static str, u32)], 
     let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
     let mut attached = Attached {
         rings: Vec::new(),
-        counters: take(&mut ebpf, "COUNTERS")?,
+        counters: match ebpf.take_map("COUNTERS") {
+            Some(Map::Array(map)) => KernelCounters::new(map)?,
+            _ => return Err(AttachError::Load("the embedded object has no map COUNTERS".to_owned())),
+        },
         read_filter: filter::ReadFilter::new(take(&mut ebpf, "READ_NAMES")?, take(&mut ebpf, "READ_SETS")?),
         verdicts: Vec::new(),
         access,

@@ -2,6 +2,7 @@
 //! not decode what they send.
 
 pub mod btf;
+mod counters;
 #[cfg(feature = "debug-probes")]
 mod debug;
 pub mod doctor;
@@ -18,7 +19,7 @@ pub use load::attach;
 use crate::collect::{Losses, Progress, Source, SourceError};
 use aya::{
     Ebpf,
-    maps::{MapData, PerCpuArray, ProgramArray, RingBuf},
+    maps::{MapData, ProgramArray, RingBuf},
 };
 use sensor_common::{
     EventKind, RingClass, Tier,
@@ -105,7 +106,7 @@ pub enum Access {
 pub struct Attached {
     ebpf: Ebpf,
     rings: Vec<RingBuf<MapData>>,
-    counters: PerCpuArray<MapData, u64>,
+    counters: counters::KernelCounters,
     read_filter: filter::ReadFilter,
     verdicts: Vec<Verdict>,
     access: Access,
@@ -148,10 +149,7 @@ impl Attached {
         let mut out = Vec::new();
         for kind in EventKind::ALL {
             for reason in Reason::ALL {
-                let mut n = match self.counters.get(&stats::slot(*kind, *reason), 0) {
-                    Ok(values) => values.iter().sum(),
-                    Err(_) => 0,
-                };
+                let mut n = self.counters.sum(stats::slot(*kind, *reason));
                 if *reason == Reason::Skipped {
                     n += self.skipped(*kind);
                 }

@@ -106,7 +106,7 @@ settings! {
     processes Processes "How much is remembered of processes." {
         live: Number<64, 4_194_304> = Number(65_536), "Living processes. Beyond, the one that was idle longest is forgotten.";
         dead: Number<0, 4_194_304> = Number(8192), "Processes that have ended, as ancestors of those that live.";
-        image_bytes: Size<65_536, 1_073_741_824> = Size(16 << 20), "Paths and arguments. Beyond, the dead are forgotten first, then arguments are not kept.";
+        image_bytes: Size<65_536, 1_073_741_824> = Size(8 << 20), "Paths and arguments. Beyond, the dead are forgotten first, then arguments are not kept.";
     }
     shutdown Shutdown "How the sensor stops." {
         grace_seconds: Number<0, 300> = Number(5), "How long subscribers may take to fetch what waits for them.";

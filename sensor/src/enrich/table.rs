@@ -22,7 +22,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { live: 65_536, dead: 8192, image_bytes: 16 << 20 }
+        Self { live: 65_536, dead: 8192, image_bytes: 8 << 20 }
     }
 }
 

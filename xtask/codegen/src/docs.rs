@@ -13,6 +13,7 @@ use std::{
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("not in xtask/codegen")?;
     page(&root.join("docs/fields.md"), &fields()?, check)?;
+    page(&root.join("docs/configuration.md"), &sensor::config::reference_markdown(), check)?;
     page(&root.join("docs/rules.md"), &rules(root.join("rules"))?, check)?;
     page(&root.join("docs/replay.svg"), &crate::picture::draw(root)?, check)
 }
