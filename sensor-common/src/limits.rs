@@ -3,7 +3,7 @@
 /// Longest path on the wire in bytes, without a terminating NUL. The kernel's own PATH_MAX is 4096 with the NUL.
 pub const PATH_MAX: usize = 4095;
 /// Path components and mount crossings that a record's first path may have; beyond them it is flagged [`crate::span::path_flags::CUT`].
-pub const PATH_STEPS: u32 = 128;
+pub const PATH_STEPS: u32 = 880;
 /// Bytes of argv that are sent in full, the NUL behind each argument included.
 pub const ARGV_MAX: usize = 65536;
 /// Of a longer argv: the first bytes that are sent ...

@@ -1,17 +1,15 @@
 //! Rings, counters and the work areas: the only place that sends. Every early end is counted by kind and reason.
 
 use crate::{
-    arch,
     kernel::o,
-    path, read,
+    read,
     task::{self, Task},
+    walker::{self, Walkers},
 };
 use aya_ebpf::{
-    EbpfContext,
     helpers::{bpf_get_smp_processor_id, generated::bpf_ringbuf_output},
-    macros::{kprobe, map, tracepoint},
-    maps::{Array, PerCpuArray, ProgramArray, RingBuf},
-    programs::{ProbeContext, TracePointContext},
+    macros::map,
+    maps::{Array, PerCpuArray, RingBuf},
 };
 use core::{ffi::c_void, mem::size_of};
 use sensor_common::{
@@ -112,6 +110,8 @@ pub struct Tail {
     pub wanted: u64,
     /// Which of them is walked now.
     pub walk: u64,
+    /// Runs of the walker that have been used up.
+    pub runs: u64,
     /// Where the walk is.
     pub mnt: u64,
     /// Where the walk is.
@@ -150,6 +150,7 @@ impl Tail {
         set!(self.len, 0);
         set!(self.wanted, 0);
         set!(self.walk, 0);
+        set!(self.runs, 0);
         set!(self.mnt_root, 0);
     }
 
@@ -253,90 +254,53 @@ impl Work {
         ((&raw mut self.rec) as u64 + at as u64) as *mut sensor_common::Path
     }
 
-    /// Walks the wanted paths and sends the record: the end of every program that uses a work area. A tail call, so that the verifier
-    /// looks at the walk once for each program type and not once for each probe.
+    /// Walks the wanted paths and sends the record: the end of every program that uses a work area.
     #[inline(always)]
-    pub fn finish<P: Wire, C: Finish>(&mut self, ctx: &C) {
+    pub fn finish<P: Wire, C: Walkers>(&mut self, ctx: &C) {
         set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
-        // SAFETY: the array holds a program of this context's type, or nothing.
-        unsafe {
-            C::walker().tail_call(ctx, 0);
-        }
-        count(P::KIND, Reason::NoWorkArea);
+        walker::go_on(ctx, walker::ANY, P::KIND);
     }
-}
 
-/// Contexts of programs that may use a work area.
-pub trait Finish: EbpfContext {
-    /// The array whose only element walks and sends.
-    fn walker() -> &'static ProgramArray;
-}
-
-#[map]
-static WALKER_TP: ProgramArray = ProgramArray::with_max_entries(1, 0);
-#[map]
-static WALKER_KPROBE: ProgramArray = ProgramArray::with_max_entries(1, 0);
-
-impl Finish for TracePointContext {
+    /// The area at a place of the map that a probe has filled.
     #[inline(always)]
-    fn walker() -> &'static ProgramArray {
-        &WALKER_TP
+    pub fn filled(area: Option<*mut Work>) -> Option<&'static mut Work> {
+        // SAFETY: still the run that has filled it, see `Work`.
+        area.map(|w| unsafe { &mut *w })
     }
-}
 
-impl Finish for ProbeContext {
+    /// Area of all kprobes, as a probe has filled it.
     #[inline(always)]
-    fn walker() -> &'static ProgramArray {
-        &WALKER_KPROBE
+    pub fn filled_kprobe() -> Option<&'static mut Work> {
+        Self::filled(WORK_KPROBE.get_ptr_mut(0))
     }
-}
 
-/// Tail of all tracepoint programs.
-#[tracepoint]
-pub fn walker_tp(ctx: TracePointContext) -> u32 {
-    let nr = (ctx.as_ptr() as u64 + 8) as *const u32; // __syscall_nr
-    // SAFETY: within the context; the table has an entry for each masked number. It is read and not matched upon: the verifier then
-    // follows one walk with an unknown area and not one for each.
-    let area = unsafe { (&raw const arch::AREA_OF_CALL).cast::<u8>().add(mask!(nr.read_volatile() as u64, 511) as usize).read_volatile() };
-    walk_and_send(&ctx, WORK_TP.get_ptr_mut(area as u32));
-    0
-}
+    /// Area of a tracepoint program by its number, as a probe has filled it.
+    #[inline(always)]
+    pub fn filled_tracepoint(area: u32) -> Option<&'static mut Work> {
+        Self::filled(WORK_TP.get_ptr_mut(area))
+    }
 
-/// Tail of all kprobe programs.
-#[kprobe]
-pub fn walker_kprobe(ctx: ProbeContext) -> u32 {
-    walk_and_send(&ctx, WORK_KPROBE.get_ptr_mut(0));
-    0
-}
-
-#[inline(always)]
-fn walk_and_send(ctx: &impl EbpfContext, area: Option<*mut Work>) {
-    let Some(w) = area else { return };
-    // SAFETY: still the run that has filled it, see `Work`.
-    let w = unsafe { &mut *w };
-    let rec = (&raw mut w.rec) as u64;
-    let front = mask!(get!(w.front), 511);
-    path::walk(rec, front, &mut w.tail, Task::current());
-    let len = mask!(get!(w.front), 511) + mask!(get!(w.tail.len), 16383);
-    let header = rec as *mut Header;
-    // SAFETY: `rec` begins with a header; the helper copies at most FRONT + TAIL bytes of it.
-    let (kind, failed) = unsafe {
-        (*header).len = len as u32;
-        let kind = (&raw const (*header).kind).read_volatile();
-        let ring = if kind < FIRST_NETWORK {
-            &RING_CRITICAL
-        } else if kind < FIRST_FILE {
-            &RING_NETWORK
-        } else {
-            &RING_FILE
+    /// Sends the record, which has got its tail.
+    #[inline(always)]
+    pub fn send(&mut self) {
+        let rec = (&raw mut self.rec) as u64;
+        let len = mask!(get!(self.front), 511) + mask!(get!(self.tail.len), 16383);
+        let header = rec as *mut Header;
+        // SAFETY: `rec` begins with a header; the helper copies at most FRONT + TAIL bytes of it.
+        let (kind, failed) = unsafe {
+            (*header).len = len as u32;
+            let kind = (&raw const (*header).kind).read_volatile();
+            let ring = if kind < FIRST_NETWORK {
+                &RING_CRITICAL
+            } else if kind < FIRST_FILE {
+                &RING_NETWORK
+            } else {
+                &RING_FILE
+            };
+            (kind, output(ring, rec, len))
         };
-        (kind, output(ring, rec, len))
-    };
-    count_slot(u32::from(kind) * Reason::ALL.len() as u32 + if failed { Reason::RingFull } else { Reason::Sent } as u32);
-    #[cfg(feature = "debug-probes")]
-    aya_log_ebpf::debug!(ctx, "event kind {} of {} bytes, ring full: {}", kind, len, u8::from(failed));
-    #[cfg(not(feature = "debug-probes"))]
-    let _ = ctx;
+        count_slot(u32::from(kind) * Reason::ALL.len() as u32 + if failed { Reason::RingFull } else { Reason::Sent } as u32);
+    }
 }
 
 // The registry numbers events by class, so that a number tells the ring; checked here.
@@ -369,21 +333,36 @@ unsafe fn output(ring: &'static RingBuf, rec: u64, len: u64) -> bool {
     unsafe { bpf_ringbuf_output(ring, rec as *mut c_void, len, BPF_RB_NO_WAKEUP) < 0 }
 }
 
-/// Largest exec record: front, four paths, argv; a power of two for the verifier, and twice as large as what is ever used.
+/// Largest exec record: front, argv, four paths; a power of two for the verifier, and more than what is ever used.
 pub const EXEC_REC: usize = 131072;
 
 /// Where an exec record is put together: more than a per-CPU array can hold (32 KiB), so a plain array with an element per possible CPU.
 #[repr(C)]
 pub struct ExecWork {
-    /// argv bytes so far.
-    pub done: u64,
-    /// Pages of argv that could not be read.
-    pub holes: u32,
-    pad: u32,
-    /// State of the tail: the paths; argv comes last.
+    /// How far argv has been read.
+    pub argv: Argv,
+    /// State of the tail: two strings, argv, the paths.
     pub tail: Tail,
     /// Header, payload, tail.
     pub rec: [u8; EXEC_REC + 8192],
+}
+
+/// argv on the stack of a new image, and what was read of it.
+#[repr(C)]
+pub struct Argv {
+    /// Address of its first byte.
+    pub start: u64,
+    /// Address behind its last one.
+    pub end: u64,
+    /// Bytes to read from the start; the rest are the last ones.
+    pub head: u64,
+    /// Bytes to read.
+    pub sent: u64,
+    /// Bytes so far.
+    pub done: u64,
+    /// Pages that could not be read, a bit each.
+    pub holes: u32,
+    pad: u32,
 }
 
 #[map]
@@ -405,12 +384,23 @@ impl ExecWork {
         }
     }
 
-    /// Sends `len` bytes of `rec`.
+    /// Walks the wanted paths and sends the record.
     #[inline(always)]
-    pub fn send(&mut self, len: u64) {
+    pub fn finish<C: Walkers>(&mut self, ctx: &C) {
+        walker::go_on(ctx, walker::EXEC, EventKind::Exec);
+    }
+
+    /// Sends the record, which has got its tail behind `front` bytes.
+    #[inline(always)]
+    pub fn send(&mut self, front: u64) {
+        let rec = (&raw mut self.rec) as u64;
+        let len = front + mask!(get!(self.tail.len), 131071);
         let len = mask!(len, 131071);
-        // SAFETY: at most EXEC_REC bytes of a map value that is larger.
-        let failed = unsafe { output(&RING_CRITICAL, (&raw mut self.rec) as u64, len) };
+        // SAFETY: `rec` begins with a header; at most EXEC_REC bytes of a map value that is larger.
+        let failed = unsafe {
+            (*(rec as *mut Header)).len = len as u32;
+            output(&RING_CRITICAL, rec, len)
+        };
         count(EventKind::Exec, if failed { Reason::RingFull } else { Reason::Sent });
     }
 }

@@ -18,6 +18,7 @@ mod probes;
 mod sock;
 mod target;
 mod task;
+mod walker;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

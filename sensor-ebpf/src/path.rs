@@ -5,48 +5,69 @@ use crate::{
     kernel::o,
     read,
     task::Task,
+    walker::{RUNS, STEPS},
 };
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use core::ffi::c_void;
 use sensor_common::{
-    limits::{PATH_MAX, PATH_STEPS},
+    limits::PATH_MAX,
     offsets::INLINE_NAME,
     span::{Path, Span, path_flags::*},
 };
 
-/// Steps (components, mount crossings, repetitions) for all paths of one record together, so that the first may have the promised
-/// [`PATH_STEPS`] and the others the usual dozen.
-const STEPS: u32 = PATH_STEPS + 16;
+/// Where the walks of a run have come to.
+pub enum Progress {
+    /// All paths are there.
+    Done,
+    /// Another run goes on from here.
+    OutOfSteps,
+}
 
-/// Walks all wanted paths; appends them to the tail at `rec + front` and writes their `Path`s into the record.
+/// Tails of up to 16383 bytes.
+pub const SHORT: bool = false;
+/// Tails of up to 131071 bytes.
+pub const LONG: bool = true;
+
+/// A position in the tail, within what the verifier knows of its area.
+#[inline(always)]
+fn within<const TAIL: bool>(at: u64) -> u64 {
+    if TAIL == LONG { mask!(at, 131071) } else { mask!(at, 16383) }
+}
+
+/// Walks wanted paths for a run's steps (components, mount crossings, repetitions); appends them to the tail and writes their `Path`s into
+/// the record at `rec`.
 ///
 /// The components are appended in the order of the walk, from the file up ([`LEAF_FIRST`]): turning them round is the collector's work, which
 /// has more time. One loop for all paths, with everything it carries in the work area: the verifier then sees the same state in every round.
 /// A name is copied between two looks at `d_seq`, so that a rename meanwhile is noticed and the step repeated. Not covered: a rename higher
 /// up between two steps, as for any walk without `rename_lock`.
 #[inline(always)]
-pub fn walk(rec: u64, front: u64, t: &mut Tail, task: Task) {
+pub fn walk<const TAIL: bool>(tail: u64, rec: u64, t: &mut Tail, task: Task) -> Progress {
     let root = task.folder(o!(O_FS_ROOT));
     let mut block = read::Dentry::new();
     let mut step = 0;
     loop {
         let i = mask!(get!(t.walk), 7);
         if i >= mask!(get!(t.wanted), 7) {
-            break;
+            return Progress::Done;
         }
         if get!(t.mnt_root) == 0 {
             start(t, i);
         }
-        // The last round only finishes what there is.
         if step >= STEPS {
+            let runs = get!(t.runs) + 1;
+            set!(t.runs, runs);
+            if runs < RUNS {
+                return Progress::OutOfSteps;
+            }
             set!(t.flags, get!(t.flags) | CUT);
-            finish(rec, front, t, i);
-            break;
+            finish::<TAIL>(tail, rec, t, i);
+            return Progress::Done;
         }
         step += 1;
         let (mnt, dentry) = (get!(t.mnt), get!(t.dentry));
         if (mnt, dentry) == root {
-            finish(rec, front, t, i);
+            finish::<TAIL>(tail, rec, t, i);
             continue;
         }
         if dentry == get!(t.mnt_root) {
@@ -55,7 +76,7 @@ pub fn walk(rec: u64, front: u64, t: &mut Tail, task: Task) {
             let up = read::ptr(m + o!(O_MOUNT_PARENT));
             if up == m || up == 0 {
                 set!(t.flags, get!(t.flags) | OUTSIDE);
-                finish(rec, front, t, i);
+                finish::<TAIL>(tail, rec, t, i);
                 continue;
             }
             if get!(t.parts) == 0 {
@@ -71,14 +92,14 @@ pub fn walk(rec: u64, front: u64, t: &mut Tail, task: Task) {
         }
         block.load(dentry);
         let parent: u64 = block.get(o!(O_DENTRY_PARENT));
-        let at = mask!(get!(t.len), 16383);
+        let at = within::<TAIL>(get!(t.len));
         let len = name_len(&block);
         if at - get!(t.begin) + len + 1 > PATH_MAX as u64 {
             set!(t.flags, get!(t.flags) | CUT);
-            finish(rec, front, t, i);
+            finish::<TAIL>(tail, rec, t, i);
             continue;
         }
-        put_name(rec + front + at, &block, dentry, len);
+        put_name(tail + at, &block, dentry, len);
         let seq: u32 = block.get(o!(O_DENTRY_SEQ));
         if seq & 1 != 0 || seq != read::word(dentry + o!(O_DENTRY_SEQ)) {
             continue; // renamed or moved while it was read: once more
@@ -88,7 +109,7 @@ pub fn walk(rec: u64, front: u64, t: &mut Tail, task: Task) {
         set!(t.parts, parts + 1);
         if parent == dentry || parent == 0 {
             set!(t.flags, get!(t.flags) | OUTSIDE); // memfd, pipe, ...: a lone dentry
-            finish(rec, front, t, i);
+            finish::<TAIL>(tail, rec, t, i);
             continue;
         }
         if parts == 0 {
@@ -169,12 +190,12 @@ fn start(t: &mut Tail, i: u64) {
 
 /// Writes down the path that was appended and goes on to the next walk.
 #[inline(always)]
-fn finish(rec: u64, front: u64, t: &mut Tail, i: u64) {
+fn finish<const TAIL: bool>(tail: u64, rec: u64, t: &mut Tail, i: u64) {
     let parts = get!(t.parts);
     if parts == 0 {
-        let at = mask!(get!(t.len), 16383);
+        let at = within::<TAIL>(get!(t.len));
         // SAFETY: the tail has 4096 bytes behind its largest length.
-        unsafe { *((rec + front + at) as *mut u8) = b'/' };
+        unsafe { *((tail + at) as *mut u8) = b'/' };
         set!(t.len, at + 1);
     }
     let (begin, end) = (get!(t.begin), get!(t.len));

@@ -108,11 +108,12 @@ fn a_deep_path_is_whole_and_a_deeper_one_says_that_it_is_cut() {
         }
     };
     let path = |n: usize, len: usize| (0..n).fold(dir.path().to_owned(), |p: PathBuf, _| p.join("d".repeat(len))).join("f");
-    let file = opened(&mut w, deep(100, 9));
-    assert_eq!((text(&file), file.complete), (path(100, 9).to_str().expect("ASCII"), true));
-    let file = opened(&mut w, deep(15, 240));
-    assert_eq!((text(&file), file.complete), (path(15, 240).to_str().expect("ASCII"), true));
-    for (n, len) in [(180, 3), (20, 250)] {
+    // Of names that a dentry holds itself, of long ones, and of more than one run of the walker can take.
+    for (n, len) in [(100, 9), (15, 240), (850, 3)] {
+        let file = opened(&mut w, deep(n, len));
+        assert_eq!((text(&file), file.complete), (path(n, len).to_str().expect("ASCII"), true), "{n} folders of {len}");
+    }
+    for (n, len) in [(1000, 2), (20, 250)] {
         let file = opened(&mut w, deep(n, len));
         assert!(!file.complete, "{n} folders of {len}");
         let whole = path(n, len);

@@ -3,9 +3,10 @@
 use crate::{
     emit::{ExecWork, Work},
     kernel::o,
-    path, read,
+    read,
     target::{self, at},
     task::{self, Task},
+    walker::Walkers,
 };
 use aya_ebpf::{
     helpers::generated::bpf_probe_read_user,
@@ -22,12 +23,13 @@ use sensor_common::{
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 const HUGETLBFS_MAGIC: u64 = 0x9584_58f6;
-const FRONT: u64 = (size_of::<Header>() + size_of::<Exec>()) as u64;
+/// Bytes before the tail of an exec record.
+pub const FRONT: u64 = (size_of::<Header>() + size_of::<Exec>()) as u64;
 
 /// The new image is in place, the caller's memory is gone: everything comes from the kernel's own objects and the new stack.
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn exec_tp_btf(ctx: BtfTracePointContext) -> i32 {
-    succeeded(Task::from_argument(ctx.arg(0)), ctx.arg(2), Tier::BtfTracepoint);
+    succeeded(&ctx, Task::from_argument(ctx.arg(0)), ctx.arg(2), Tier::BtfTracepoint);
     0
 }
 
@@ -36,13 +38,13 @@ pub fn exec_tp_btf(ctx: BtfTracePointContext) -> i32 {
 #[kprobe]
 pub fn exec_kprobe(ctx: ProbeContext) -> u32 {
     if let Some(bprm) = ctx.arg::<u64>(0) {
-        succeeded(Task::current(), bprm, Tier::Kprobe);
+        succeeded(&ctx, Task::current(), bprm, Tier::Kprobe);
     }
     0
 }
 
 #[inline(always)]
-fn succeeded(task: Task, bprm: u64, tier: Tier) {
+fn succeeded(ctx: &impl Walkers, task: Task, bprm: u64, tier: Tier) {
     let Some(w) = ExecWork::own() else { return };
     let header = (&raw mut w.rec).cast::<Header>();
     // SAFETY: `rec` begins with room for header and payload and is aligned to 8; all-zero is an Exec.
@@ -82,49 +84,59 @@ fn succeeded(task: Task, bprm: u64, tier: Tier) {
         exec.interpreter = target::push_str((to, &mut w.tail), interp, false);
     }
     w.tail.want(task.folder(o!(O_FS_PWD)), at!(Exec, cwd));
-    path::walk((&raw mut w.rec) as u64, FRONT, &mut w.tail, task);
 
+    exec.flags = flags;
+    arguments(w, exec, to, task);
+    w.finish(ctx);
+}
+
+/// Appends argv: from the stack of the new image, which only the kernel has written so far.
+///
+/// What the loop looks at is in the work area and read anew in each round, so that the verifier follows one way through it, whatever came
+/// before.
+#[inline(always)]
+fn arguments(w: &mut ExecWork, exec: &mut Exec, to: u64, task: Task) {
     let (start, end): (u64, u64) = match task.follow(o!(O_TASK_MM)) {
         Some(mm) => (read::direct(mm + o!(O_MM_ARG_START)), read::direct(mm + o!(O_MM_ARG_END))),
         None => (0, 0),
     };
     let total = end.saturating_sub(start);
-    let sent = if total > ARGV_MAX as u64 { ARGV_MAX as u64 } else { total };
-    let head = if total > ARGV_MAX as u64 { ARGV_HEAD as u64 } else { total };
+    let (head, sent) = if total > ARGV_MAX as u64 { (ARGV_HEAD as u64, ARGV_MAX as u64) } else { (total, total) };
     if total > ARGV_MAX as u64 {
-        flags |= ARGV_CUT;
+        exec.flags |= ARGV_CUT;
     }
+    set!(w.argv.start, start);
+    set!(w.argv.end, end);
+    set!(w.argv.head, head);
+    set!(w.argv.sent, sent);
+    set!(w.argv.done, 0);
+    set!(w.argv.holes, 0);
     let argv_at = mask!(get!(w.tail.len), 16383);
     let argv = to + argv_at;
-    set!(w.done, 0);
-    set!(w.holes, 0);
     let mut i = 0;
     // Page by page, because a page that is not present fails the whole read: at most 13 + 5 pages.
     while i < 20 {
-        let done = get!(w.done);
+        let (done, sent, head) = (get!(w.argv.done), get!(w.argv.sent), get!(w.argv.head));
         if done >= sent {
             break;
         }
-        let (src, limit) = if done < head { (start + done, head) } else { (end - (sent - done), sent) };
+        let (src, limit) = if done < head { (get!(w.argv.start) + done, head) } else { (get!(w.argv.end) - (sent - done), sent) };
         let page = 4096 - (src & 4095);
         // Read again: with `done` 5.10 and 6.1 follow impossible branches (umin > umax) and then reject the sum.
-        let at = mask!(get!(w.done), 65535);
+        let at = mask!(get!(w.argv.done), 65535);
         let n = mask!(if page < limit - done { page } else { limit - done }, 8191); // 1 ..= 4096
-        set!(w.done, done + n);
+        set!(w.argv.done, done + n);
         // SAFETY: FRONT + 16383 + 65535 + 8191 bytes lie within `rec`. The helper zeroes what it cannot read.
         if unsafe { bpf_probe_read_user((argv + at) as *mut c_void, n as u32, src as *const c_void) } < 0 {
-            set!(w.holes, get!(w.holes) | 1 << i);
+            set!(w.argv.holes, get!(w.argv.holes) | 1 << i);
         }
         i += 1;
     }
-    exec.argv_total = total;
-    exec.argv_holes = get!(w.holes);
+    let sent = get!(w.argv.sent);
+    exec.argv_total = get!(w.argv.end).saturating_sub(get!(w.argv.start));
+    exec.argv_holes = get!(w.argv.holes);
     exec.argv = Span { off: argv_at as u32, len: sent as u32 };
-    exec.flags = flags;
-    let len = FRONT + argv_at + sent;
-    // SAFETY: as above.
-    unsafe { (*header).len = len as u32 };
-    w.send(len);
+    set!(w.tail.len, argv_at + sent);
 }
 
 /// Exit of execve and execveat: success was reported by the other programs; here the attempts that failed, with what the caller asked for.

@@ -36,6 +36,26 @@ pub struct Alternative {
     pub programs: &'static [(&'static str, &'static [&'static str])],
 }
 
+/// Programs in which others end, by a jump: they are loaded and not attached.
+#[derive(Debug)]
+pub struct Walkers {
+    /// Type of the programs that jump.
+    pub tier: Tier,
+    /// Map through which they jump.
+    pub array: &'static str,
+    /// For BTF tracepoints: the one to which those are attached.
+    pub point: &'static str,
+    /// Index and name.
+    pub programs: &'static [(u32, &'static str)],
+}
+
+/// All walkers.
+pub const WALKERS: &[Walkers] = &[
+    Walkers { tier: Tier::Tracepoint, array: "WALKERS_TP", point: "", programs: &[(0, "walker_tp")] },
+    Walkers { tier: Tier::Kprobe, array: "WALKERS_KPROBE", point: "", programs: &[(0, "walker_kprobe"), (1, "walker_exec_kprobe")] },
+    Walkers { tier: Tier::BtfTracepoint, array: "WALKERS_EXEC", point: "sched_process_exec", programs: &[(1, "walker_exec_tp_btf")] },
+];
+
 macro_rules! slots {
     ($($name:literal $kind:ident $need:ident $gives:literal: $($tier:ident [$($program:ident @ $($point:literal)+),+])|+;)+) => {
         /// All slots.

@@ -4,13 +4,13 @@ use super::{
     Access, AttachError, Attached, Options, RINGS, Verdict, btf, chain,
     counters::KernelCounters,
     environment, features, fields, filter,
-    hooks::{self, Alternative, Slot},
+    hooks::{self, Alternative, Slot, Walkers},
     object,
 };
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData, ProgramArray},
-    programs::{CgroupAttachMode, Program},
+    programs::{CgroupAttachMode, Program, ProgramError},
 };
 use sensor_common::Tier;
 use std::{collections::HashMap, fs, io};
@@ -105,9 +105,8 @@ impl Attached {
         let kprobes = features::Features::detect().kprobes;
         let all = || {
             let tracefs = environment::provide_tracefs().err();
-            self.load_walker("walker_tp", "WALKER_TP")?;
-            if kprobes {
-                self.load_walker("walker_kprobe", "WALKER_KPROBE")?;
+            for walkers in hooks::WALKERS.iter().filter(|w| kprobes || w.tier != Tier::Kprobe) {
+                self.load_walkers(walkers, &btf)?;
             }
             hooks::SLOTS.iter().try_for_each(|slot| {
                 self.attach_slot(slot, &btf, |tier| match tier {
@@ -153,26 +152,20 @@ impl Attached {
         Ok(())
     }
 
-    /// Loads the program that ends all programs of its type, and puts it where they jump to.
-    fn load_walker(&mut self, program: &str, array: &str) -> Result<(), AttachError> {
-        let error = |e: &(dyn std::error::Error + 'static)| match not_permitted(e) {
-            true => AttachError::NotAllowed,
-            false => AttachError::Load(format!("{program}: {}", chain(e))),
-        };
-        let map = self.ebpf.take_map(array).ok_or_else(|| AttachError::Load(format!("the embedded object has no map {array}")))?;
-        let mut map: ProgramArray<MapData> = map.try_into().map_err(|e| error(&e))?;
-        let fd = match self.ebpf.program_mut(program) {
-            Some(Program::TracePoint(p)) => {
-                p.load().map_err(|e| error(&e))?;
-                p.fd().map_err(|e| error(&e))?
-            }
-            Some(Program::KProbe(p)) => {
-                p.load().map_err(|e| error(&e))?;
-                p.fd().map_err(|e| error(&e))?
-            }
-            _ => return Err(AttachError::Load(format!("the embedded object has no program {program}"))),
-        };
-        map.set(0, fd, 0).map_err(|e| error(&e))?;
+    /// Loads the programs in which all programs of a type end, and puts them where those jump to.
+    fn load_walkers(&mut self, walkers: &Walkers, btf: &aya::Btf) -> Result<(), AttachError> {
+        let mut map: ProgramArray<MapData> = take(&mut self.ebpf, walkers.array)?;
+        for (index, name) in walkers.programs {
+            let error = |e: &(dyn std::error::Error + 'static)| match not_permitted(e) {
+                true => AttachError::NotAllowed,
+                false => AttachError::Load(format!("{name}: {}", chain(e))),
+            };
+            let program =
+                self.ebpf.program_mut(name).ok_or_else(|| AttachError::Load(format!("the embedded object has no program {name}")))?;
+            load(program, walkers.point, btf).map_err(|e| error(&e))?;
+            let fd = program.fd().map_err(|e| error(&e))?;
+            map.set(*index, fd, 0).map_err(|e| error(&e))?;
+        }
         self._walkers.push(map);
         Ok(())
     }
@@ -193,14 +186,7 @@ impl Attached {
     fn attach_program(&mut self, name: &str, points: &[&str], btf: &aya::Btf) -> Result<(), String> {
         let program = self.ebpf.program_mut(name).ok_or_else(|| format!("the embedded object has no program {name}"))?;
         let first = points.first().copied().unwrap_or_default();
-        let loaded = match program {
-            Program::BtfTracePoint(p) => p.load(first, btf),
-            Program::KProbe(p) => p.load(),
-            Program::TracePoint(p) => p.load(),
-            Program::CgroupSockAddr(p) => p.load(),
-            other => return Err(format!("a program of type {:?} is not supported", other.prog_type())),
-        };
-        if let Err(e) = loaded {
+        if let Err(e) = load(program, first, btf) {
             let reason = chain(&e);
             self.refused.get_or_insert_with(|| format!("{name}: {reason}"));
             return Err(reason);
@@ -230,6 +216,17 @@ impl Attached {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Has the verifier look at a program; `point` only matters to BTF tracepoints.
+fn load(program: &mut Program, point: &str, btf: &aya::Btf) -> Result<(), ProgramError> {
+    match program {
+        Program::BtfTracePoint(p) => p.load(point, btf),
+        Program::KProbe(p) => p.load(),
+        Program::TracePoint(p) => p.load(),
+        Program::CgroupSockAddr(p) => p.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
     }
 }
 
