@@ -6,7 +6,7 @@ use sensor_common::{
     Header, Path, RingClass, Span, Target, Task, Tier, Wire,
     events::{connect::Connect, exec::Exec, exit::Exit, fork::Fork, open::Open, rename::Rename, unlink::Unlink},
     header::header_flags,
-    span::{Addr, RESULT_UNKNOWN, Sock},
+    span::{Addr, RESULT_UNKNOWN, Sock, path_flags},
 };
 
 /// What the stream consists of.
@@ -147,12 +147,12 @@ impl Maker {
 
     fn exec(&mut self, task: Task, executable: &str, line: &str) {
         let mut tail = Tail::default();
-        let kernel = path(&mut tail, executable.as_bytes());
+        let kernel = walked(&mut tail, executable);
         let user = path(&mut tail, executable.as_bytes());
         let mut argv: Vec<u8> = line.bytes().map(|b| if b == b' ' { 0 } else { b }).collect();
         argv.push(0);
         let argv = tail.push(&argv);
-        let cwd = path(&mut tail, b"/srv/build");
+        let cwd = walked(&mut tail, "/srv/build");
         let wire = Exec {
             inode: 100_000,
             dev: 8 << 20,
@@ -174,7 +174,7 @@ impl Maker {
         let wire = Open { result: 3, flags: WRITE, mode: 0o644, state: 1, inode: 5, dev: 8 << 20, file_mode: 0o100_644, ..Open::default() };
         // Of an open both halves know the path: the result has the file behind the descriptor.
         let make = |wire: Open, tail: &mut Tail, begun: bool| {
-            let kernel = path(tail, name.as_bytes());
+            let kernel = walked(tail, name);
             let user = if begun { Path::default() } else { path(tail, name.as_bytes()) };
             Open { file: Target { kernel, user, base: Path::default() }, ..wire }
         };
@@ -256,9 +256,15 @@ const fn result(begun: bool) -> i32 {
 /// The kernel's path when it begins, the caller's string and folder when it has ended.
 fn target(tail: &mut Tail, name: &str, begun: bool) -> Target {
     if begun {
-        return Target { kernel: path(tail, name.as_bytes()), ..Target::default() };
+        return Target { kernel: walked(tail, name), ..Target::default() };
     }
     Target { kernel: Path::default(), user: path(tail, name.as_bytes()), base: Path::default() }
+}
+
+/// A path as the kernel programs walk it.
+fn walked(tail: &mut Tail, name: &str) -> Path {
+    let leaf_first: String = name.split('/').skip(1).collect::<Vec<_>>().into_iter().rev().flat_map(|part| ["/", part]).collect();
+    Path { flags: if name.matches('/').count() > 1 { path_flags::LEAF_FIRST } else { 0 }, ..path(tail, leaf_first.as_bytes()) }
 }
 
 fn path(tail: &mut Tail, bytes: &[u8]) -> Path {
