@@ -10,10 +10,10 @@ const PF_IO_WORKER: u32 = 0x0000_0010;
 /// PROC_PID_INIT_INO in include/linux/proc_ns.h: inode number of the initial pid namespace, since 3.8.
 const INIT_PID_NS: u32 = 0xefff_fffc;
 
-/// A `struct task_struct *`: the current task's, or one that a tracepoint hands over. What is read from it and from what it points to goes
-/// through [`read::direct`].
+/// A `struct task_struct *`. `TYPED`: the current task's, or one that a BTF tracepoint hands over, so that the verifier may know what it points
+/// to and what is read from there goes through [`read::direct`]; otherwise it is an address like any other.
 #[derive(Clone, Copy)]
-pub struct Task(u64);
+pub struct Task<const TYPED: bool = true>(u64);
 
 impl Task {
     /// The one that runs.
@@ -29,23 +29,48 @@ impl Task {
         Self(task)
     }
 
+    /// Mount and dentry of the root or working directory, by its offset in `fs_struct`.
+    #[inline(always)]
+    pub fn folder(self, offset: u64) -> (u64, u64) {
+        match self.follow(o!(O_TASK_FS)) {
+            Some(fs) => (read::direct(fs + offset), read::direct(fs + offset + 8)),
+            None => (0, 0),
+        }
+    }
+}
+
+impl Task<false> {
+    /// From the argument of a kprobe.
+    #[inline(always)]
+    pub fn at(address: u64) -> Self {
+        Self(address)
+    }
+}
+
+impl<const TYPED: bool> Task<TYPED> {
+    /// A value behind an address that was reached from this task.
+    #[inline(always)]
+    fn read<T: read::Plain>(address: u64) -> T {
+        if TYPED { read::direct(address) } else { read::kernel(address) }
+    }
+
     /// A member.
     #[inline(always)]
     pub fn get<T: read::Plain>(self, offset: u64) -> T {
-        read::direct(self.0 + offset)
+        Self::read(self.0 + offset)
     }
 
     /// What a member points to; `None` for null.
     #[inline(always)]
     pub fn follow(self, offset: u64) -> Option<u64> {
-        read::direct_ptr(self.0 + offset)
+        if TYPED { read::direct_ptr(self.0 + offset) } else { Some(read::ptr(self.0 + offset)).filter(|p| *p != 0) }
     }
 
     /// `start_boottime` of the task's thread group leader.
     #[inline(always)]
     pub fn start_ns(self) -> u64 {
         match self.follow(o!(O_TASK_LEADER)) {
-            Some(leader) => read::direct(leader + o!(O_TASK_START)),
+            Some(leader) => Self::read(leader + o!(O_TASK_START)),
             None => 0,
         }
     }
@@ -54,22 +79,13 @@ impl Task {
     #[inline(always)]
     pub fn pid_number(self) -> (u32, u32) {
         let Some(pid) = self.follow(o!(O_TASK_THREAD_PID)) else { return (0, 0) };
-        let level: u32 = read::direct(pid + o!(O_PID_LEVEL));
+        let level: u32 = Self::read(pid + o!(O_PID_LEVEL));
         if level == 0 {
             return (self.get(o!(O_TASK_PID)), INIT_PID_NS);
         }
         let level = mask!(level as u64, 31); // MAX_PID_NS_LEVEL is 32
         let [nr, ns]: [u64; 2] = read::kernel(pid + o!(O_PID_NUMBERS) + level * 16); // struct upid { int nr; struct pid_namespace *ns; }
         (nr as u32, read::word(ns + o!(O_PIDNS_INUM)))
-    }
-
-    /// Mount and dentry of the root or working directory, by its offset in `fs_struct`.
-    #[inline(always)]
-    pub fn folder(self, offset: u64) -> (u64, u64) {
-        match self.follow(o!(O_TASK_FS)) {
-            Some(fs) => (read::direct(fs + offset), read::direct(fs + offset + 8)),
-            None => (0, 0),
-        }
     }
 }
 
@@ -98,7 +114,7 @@ pub unsafe fn header(h: *mut Header, task: Task, kind: EventKind, tier: Tier, fl
         (*t).pid_ns = task.pid_number().1;
         (*t).pad = 0;
         (*t).comm = task.get(o!(O_TASK_COMM));
-        match task.follow(o!(O_TASK_PARENT)).map(Task) {
+        match task.follow(o!(O_TASK_PARENT)).map(Task::<true>) {
             Some(parent) => {
                 (*t).parent_start_ns = parent.start_ns();
                 (*t).parent_tgid = parent.get(o!(O_TASK_TGID));

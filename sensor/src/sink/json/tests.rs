@@ -170,28 +170,3 @@ fn doubts_are_named() {
     assert_eq!(lines[4].1["sensor"]["racy"], serde_json::json!(["source"]));
     assert!(lines[0].1["sensor"].get("racy").is_none());
 }
-
-/// Not a test of speed, which would depend on the machine: run it in a release build to see the figure.
-#[test]
-#[ignore = "a measurement: cargo test --release -p sensor --lib sink::json -- --ignored --nocapture"]
-#[allow(clippy::print_stdout)]
-fn nanoseconds_per_event() {
-    let (writer, items) = (Writer::new(&sample::origin()), sample::items());
-    let mut out = Vec::new();
-    for (name, items) in [("events", &items[..14]), ("findings", &items[15..17])] {
-        // The thread's own time, so that what else the machine does matters less.
-        let spent = || {
-            let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-            u64::try_from(t.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap()
-        };
-        let (mut count, mut bytes, start) = (0_u64, 0, spent());
-        while spent() - start < 500_000_000 {
-            for item in items {
-                out.clear();
-                writer.write(item, &mut out);
-                (count, bytes) = (count + 1, bytes + out.len());
-            }
-        }
-        println!("{name}: {} ns, {} bytes each", (spent() - start) / count, bytes / count as usize);
-    }
-}
