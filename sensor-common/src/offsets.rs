@@ -76,6 +76,10 @@ macro_rules! for_each_offset {
             O_BPRM_FILENAME required "linux_binprm.filename";
             O_BPRM_INTERP required "linux_binprm.interp";
             O_BPRM_ARGC required "linux_binprm.argc";
+            O_CGROUP_ROOT required "cgroup.root";
+            O_CGROUP_NODE required "cgroup.kn";
+            O_CGROUP_HIERARCHY required "cgroup_root.hierarchy_id";
+            O_KERNFS_ID required "kernfs_node.id";
             O_SOCKET_SK required "socket.sk";
             O_SOCKET_TYPE required "socket.type";
             O_SK_FAMILY required "sock.__sk_common.skc_family";

@@ -178,16 +178,18 @@ static WORK_TP: PerCpuArray<Work> = PerCpuArray::with_max_entries(AREAS, 0);
 
 const AREAS: u32 = 16;
 
-/// Index of the area of an event's tracepoint program: file events count from 32 to 38, network events from 16 to 19, exec has the last.
+/// Index of the area of an event's tracepoint program: file events count from 32 to 38, network events from 16 to 19, cgroup and exec have
+/// the last two.
 pub const fn area(kind: EventKind) -> u32 {
     match kind {
         EventKind::Exec => AREAS - 1,
+        EventKind::Cgroup => AREAS - 2,
         _ => ((kind as u32 >> 4 & 1) << 3) | (kind as u32 & 7),
     }
 }
 
 const _: () = {
-    // Kinds with a tracepoint program and a work area: exec 1, network 16.., file 32..
+    // Kinds with a tracepoint program and a work area: exec 1, cgroup 4, network 16.., file 32..
     let mut taken = [false; AREAS as usize];
     let mut i = 0;
     while i < EventKind::ALL.len() {
@@ -259,6 +261,13 @@ impl Work {
     pub fn finish<P: Wire, C: Walkers>(&mut self, ctx: &C) {
         set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
         walker::go_on(ctx, walker::ANY, P::KIND);
+    }
+
+    /// Sends a record that tells of no path that is still to be walked.
+    #[inline(always)]
+    pub fn finish_without_paths<P: Wire>(&mut self) {
+        set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
+        self.send();
     }
 
     /// The area at a place of the map that a probe has filled.

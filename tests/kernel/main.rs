@@ -4,6 +4,7 @@
 mod accept;
 mod attacks;
 mod bind;
+mod cgroup;
 mod chmod;
 mod chown;
 mod connect;

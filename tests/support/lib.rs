@@ -166,6 +166,12 @@ impl Drop for Scratch {
     }
 }
 
+/// Where cgroup v2 is mounted.
+pub fn cgroup2_root() -> &'static str {
+    let there = |folder: &&str| std::fs::metadata(format!("{folder}/cgroup.procs")).is_ok();
+    ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().find(there).expect("cgroup v2")
+}
+
 /// For system calls.
 pub fn cstr(s: &str) -> CString {
     CString::new(s).expect("no NUL in names of tests")

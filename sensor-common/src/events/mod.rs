@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod bind;
+pub mod cgroup;
 pub mod chmod;
 pub mod chown;
 pub mod connect;
@@ -27,6 +28,7 @@ macro_rules! for_each_event {
             1 exec Exec Critical, "A process image was replaced, or an attempt at it failed.";
             2 fork Fork Critical, "A process was created (not a thread).";
             3 exit Exit Critical, "The last thread of a process ended.";
+            4 cgroup Cgroup Critical, "A control group (cgroup v2) was made: a container, a service, a session.";
             16 connect Connect Network, "A socket was connected to a peer, or an attempt at it failed.";
             17 accept Accept Network, "A connection was accepted from a peer.";
             18 bind Bind Network, "A socket was given a local address.";

@@ -7,6 +7,7 @@ use aya_ebpf::{EbpfContext, programs::TracePointContext};
 
 pub mod accept;
 pub mod bind;
+pub mod cgroup;
 pub mod chmod;
 pub mod chown;
 pub mod connect;

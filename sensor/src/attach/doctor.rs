@@ -1,9 +1,9 @@
 //! `sensor doctor`: which hook sees what on this kernel, each proven by a canary that makes it fire. An attached hook that stays silent is
 //! broken, whatever the kernel said when it was attached.
 
-use super::{Access, AttachError, Attached, Options, Verdict, attach, features::Features};
+use super::{Access, AttachError, Attached, Options, Verdict, attach, environment, features::Features};
 use crate::collect::Source;
-use sensor_common::{EventKind, Tier, decode, header::header_flags};
+use sensor_common::{EventKind, RingClass, Tier, decode, header::header_flags};
 use serde::Serialize;
 use std::{
     collections::HashSet,
@@ -24,6 +24,8 @@ pub enum State {
     Proven,
     /// Attached, and its canary was not seen: this kernel does not run it.
     Silent,
+    /// Attached, and its canary could not be set off here: see the notes.
+    Unproven,
     /// No alternative could be attached.
     Missing,
 }
@@ -73,7 +75,8 @@ pub fn doctor(options: &Options) -> Result<Diagnosis, AttachError> {
     let attach_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let notes = canary();
     let seen = watch(&mut attached, Duration::from_millis(500));
-    let hooks = attached.verdicts().iter().map(|v| judge(v, &seen)).collect();
+    let hooks = attached.verdicts().iter().map(|v| judge(v, &seen, &notes)).collect();
+    let notes = notes.into_iter().map(|(part, why)| format!("{part}: {why}")).collect();
     let typed_pointers_failure = match attached.access() {
         Access::Typed => None,
         Access::Helper(reason) => Some(reason.clone()),
@@ -106,12 +109,13 @@ fn watch(attached: &mut Attached, patience: Duration) -> Seen {
     seen
 }
 
-fn judge(verdict: &Verdict, seen: &Seen) -> Finding {
+fn judge(verdict: &Verdict, seen: &Seen, notes: &[(&str, String)]) -> Finding {
     let slot = verdict.slot;
     let announces = slot.name.ends_with(".file") || slot.name.ends_with(".address");
     let state = match verdict.tier {
         None => State::Missing,
         Some(tier) if seen.contains(&(slot.kind, tier, announces)) => State::Proven,
+        Some(_) if notes.iter().any(|(part, _)| *part == canary_of(slot.kind)) => State::Unproven,
         Some(_) => State::Silent,
     };
     Finding {
@@ -124,21 +128,45 @@ fn judge(verdict: &Verdict, seen: &Seen) -> Finding {
     }
 }
 
-/// Sets off every hook once, in a folder of its own and on the loopback interface; returns what could not be done.
-fn canary() -> Vec<String> {
+const FILES: &str = "files";
+const IPV4: &str = "IPv4";
+const EXEC: &str = "exec";
+const CGROUP: &str = "cgroup";
+
+/// The part of the canary that makes an event's hooks fire.
+fn canary_of(kind: EventKind) -> &'static str {
+    match kind.class() {
+        RingClass::File => FILES,
+        RingClass::Network => IPV4,
+        RingClass::Critical if kind == EventKind::Cgroup => CGROUP,
+        RingClass::Critical => EXEC,
+    }
+}
+
+/// Sets off every hook once, in a folder and a cgroup of its own and on the loopback interface; returns the parts that could not be done, and
+/// why.
+fn canary() -> Vec<(&'static str, String)> {
     let mut notes = Vec::new();
     let dir = std::env::temp_dir().join(format!("sensor-canary-{}", std::process::id()));
-    let mut check = |what: &str, result: io::Result<()>| {
+    let mut check = |part: &'static str, result: io::Result<()>| {
         if let Err(e) = result {
-            notes.push(format!("{what}: {e}"));
+            notes.push((part, e.to_string()));
         }
     };
-    check("files", files(&dir));
+    check(FILES, files(&dir));
     let _ = fs::remove_dir_all(&dir);
-    check("IPv4", network("127.0.0.1:0"));
+    check(IPV4, network("127.0.0.1:0"));
     check("IPv6", network("[::1]:0"));
-    check("exec", process());
+    check(EXEC, process());
+    check(CGROUP, control_group());
     notes
+}
+
+fn control_group() -> io::Result<()> {
+    let root = environment::cgroup2_root().ok_or_else(|| io::Error::other("no cgroup v2 hierarchy is mounted"))?;
+    let folder = root.join(format!("sensor-canary-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    fs::remove_dir(&folder)
 }
 
 fn files(dir: &Path) -> io::Result<()> {
@@ -204,6 +232,7 @@ impl Diagnosis {
             let state = match h.state {
                 State::Proven => "proven",
                 State::Silent => "SILENT",
+                State::Unproven => "unproven",
                 State::Missing => "missing",
             };
             let _ = writeln!(out, "{:<18} {:<11} {:<8} {}", h.slot, h.tier.unwrap_or("-"), state, h.gives);
@@ -224,7 +253,11 @@ impl Diagnosis {
             let _ = writeln!(out, "\ncanary: {note}");
         }
         let count = |s: State| self.hooks.iter().filter(|h| h.state == s).count();
-        let _ = writeln!(out, "\n{} proven, {} silent, {} missing", count(State::Proven), count(State::Silent), count(State::Missing));
+        let _ = write!(out, "\n{} proven, {} silent, {} missing", count(State::Proven), count(State::Silent), count(State::Missing));
+        out.push_str(&match count(State::Unproven) {
+            0 => "\n".to_owned(),
+            n => format!(", {n} unproven\n"),
+        });
         out
     }
 }

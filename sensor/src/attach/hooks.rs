@@ -80,6 +80,7 @@ slots! {
     "exec.failure" Exec optional "attempts to execute that failed": Tracepoint [exec_tp @ "sys_exit_execve" "sys_exit_execveat"];
     "fork" Fork required "new processes": Kprobe [fork_kprobe @ "wake_up_new_task"] | BtfTracepoint [fork_tp_btf @ "sched_process_fork"];
     "exit" Exit required "ends of processes": Kprobe [exit_kprobe @ "taskstats_exit"] | BtfTracepoint [exit_tp_btf @ "sched_process_exit"];
+    "cgroup" Cgroup optional "new control groups: containers before their first process": BtfTracepoint [cgroup_tp_btf @ "cgroup_mkdir"];
     "connect.result" Connect optional "how connections ended": Tracepoint [connect_tp @ "sys_exit_connect"];
     "connect.address" Connect optional "the address that the kernel connects to": Kprobe [connect_kprobe @ "security_socket_connect"] | Cgroup [connect_cgroup4 @ "connect4", connect_cgroup6 @ "connect6"];
     "accept" Accept optional "accepted connections": Tracepoint [accept_tp @ "sys_exit_accept" "sys_exit_accept4"];

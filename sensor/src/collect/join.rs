@@ -8,8 +8,8 @@ use super::encode::{Tail, encode};
 use sensor_common::{
     Path, Record, Span, Target, decode,
     events::{
-        accept::Accept, bind::Bind, chmod::Chmod, chown::Chown, connect::Connect, exec::Exec, exit::Exit, fork::Fork, link::Link,
-        listen::Listen, loss::Loss, open::Open, rename::Rename, symlink::Symlink, unlink::Unlink,
+        accept::Accept, bind::Bind, cgroup::Cgroup, chmod::Chmod, chown::Chown, connect::Connect, exec::Exec, exit::Exit, fork::Fork,
+        link::Link, listen::Listen, loss::Loss, open::Open, rename::Rename, symlink::Symlink, unlink::Unlink,
     },
     header::header_flags,
     span::{Addr, Sock},
@@ -101,7 +101,7 @@ macro_rules! join_nothing {
 
 join_sockets!(Accept Bind Connect Listen);
 join_files! { Unlink { file } Rename { old new } Chmod { file } Chown { file } Link { old new } }
-join_nothing!(Fork Exit Loss);
+join_nothing!(Fork Exit Cgroup Loss);
 
 impl Join for Symlink {
     fn join(&mut self, begun: &Self, carry: &mut Carry<'_>) {

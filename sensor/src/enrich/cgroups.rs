@@ -1,10 +1,12 @@
-//! cgroup v2 ids to paths and containers. Paths come from a walk of the hierarchy (the id of a cgroup is the inode number of its
-//! folder), from /proc/PID/cgroup for one that is too new for the last walk, or from a recording. Does not know the runtimes' own data.
+//! cgroup v2 ids to paths and containers. Paths come from the kernel when a cgroup is made, from a walk of the hierarchy for those that were there
+//! before (the id of a cgroup is the inode number of its folder), from /proc/PID/cgroup for one that both have missed, or from a recording.
+//! One that is removed stays known: what happened in it may come later. Does not know the runtimes' own data.
 
 use super::{container, procfs};
 use crate::{process::Container, text::Text};
 use ahash::AHashMap;
 use std::{
+    collections::VecDeque,
     fs,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
@@ -116,6 +118,8 @@ pub struct Cgroup {
 #[derive(Debug, Default)]
 pub struct Cgroups {
     known: AHashMap<u64, Cgroup>,
+    /// Their ids, the one that was learned first in front.
+    order: VecDeque<u64>,
     live: Option<Live>,
 }
 
@@ -129,17 +133,26 @@ impl Cgroups {
     /// With permission to look at this machine; without a cgroup v2 mount it knows only what it is told.
     pub fn live() -> Self {
         let live = Hierarchy::find().map(|hierarchy| Live { hierarchy, next_walk: Instant::now() });
-        Self { known: AHashMap::new(), live }
+        Self { live, ..Self::default() }
     }
 
-    /// Adds one. Beyond the limit it is not added (and found again when it is asked for, as far as the limits of that allow).
+    /// Adds one. Beyond the limit the one that was learned first is forgotten (and found again when it is asked for, if it is still there).
     pub fn insert(&mut self, id: u64, path: &[u8]) {
-        if self.known.len() >= MAX_CGROUPS && !self.known.contains_key(&id) {
+        if self.known.get(&id).is_some_and(|k| k.path.bytes() == path) {
             return;
         }
-        if self.known.get(&id).is_none_or(|k| k.path.bytes() != path) {
-            self.known.insert(id, Cgroup { path: Text::from(path), container: container::parse(path).map(Arc::new) });
+        let cgroup = Cgroup { path: Text::from(path), container: container::parse(path).map(Arc::new) };
+        if self.known.insert(id, cgroup).is_none() {
+            self.order.push_back(id);
         }
+        while self.order.len() > MAX_CGROUPS {
+            self.order.pop_front().and_then(|first| self.known.remove(&first));
+        }
+    }
+
+    /// The cgroup with this id, if it is known: nothing is looked up.
+    pub fn known(&self, id: u64) -> Option<&Cgroup> {
+        self.known.get(&id)
     }
 
     /// The cgroup with this id; `pid` is a process in it, to be asked if the cgroup is new.
@@ -179,10 +192,6 @@ impl Cgroups {
         }
         let walked = hierarchy.walk();
         live.next_walk = Instant::now() + WALK_EVERY.max(20 * now.elapsed());
-        let there: ahash::AHashSet<u64> = walked.iter().map(|(id, _)| *id).collect();
-        if self.known.len() + walked.len() > MAX_CGROUPS {
-            self.known.retain(|id, _| there.contains(id));
-        }
         for (id, path) in walked {
             self.insert(id, &path);
         }
@@ -228,7 +237,9 @@ mod tests {
         assert!(cgroups.get(8, 1).is_none());
         for id in 0..100_000 {
             cgroups.insert(id, b"/x");
+            cgroups.insert(99_999, b"/last");
         }
-        assert_eq!(cgroups.known.len(), MAX_CGROUPS);
+        assert_eq!((cgroups.known.len(), cgroups.order.len()), (MAX_CGROUPS, MAX_CGROUPS));
+        assert!(cgroups.known(99_998).is_some() && cgroups.known(7).is_none(), "the first one goes");
     }
 }

@@ -18,7 +18,7 @@ pub mod users;
 
 use crate::{
     events::{
-        Body, Event, Outcome,
+        Body, Event, Outcome, cgroup,
         convert::{self, Cx},
         exec, exit, loss,
         strings::Strings,
@@ -217,6 +217,14 @@ impl Enricher {
             }
             Record::Fork(_, wire, _) => self.forked(slot, wire).map(|child| Body::Fork { child }),
             Record::Exit(_, wire, _) => Some(exit::body(wire)),
+            Record::Cgroup(_, wire, tail) => {
+                let (id, path) = cgroup::named(wire, &mut Cx::new(header, tail, &mut self.strings)).ok()?;
+                if !path.bytes().is_empty() {
+                    self.cgroups.insert(id, path.bytes());
+                }
+                let container = self.cgroups.known(id).and_then(|c| c.container.clone());
+                Some(Body::Cgroup { id, path, container })
+            }
             Record::Loss(_, wire, _) => loss::body(wire),
             Record::Connect(_, _, tail)
             | Record::Accept(_, _, tail)

@@ -232,8 +232,8 @@ pub fn normalise(parts: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// The body of a record that is about files or sockets; `None` for kinds that change the process table (exec, fork, exit) and for loss
-/// reports, which `enrich` makes itself.
+/// The body of a record that is about files or sockets; `None` for kinds that change what `enrich` knows (exec, fork, exit, cgroup) and for
+/// loss reports, which it makes itself.
 ///
 /// # Errors
 /// A span leaves the tail.
@@ -252,7 +252,7 @@ pub fn body(record: &sensor_common::Record<'_>, cx: &mut Cx<'_>) -> Result<Optio
         Record::Chown(_, wire, _) => chown::body(wire, cx)?,
         Record::Link(_, wire, _) => link::body(wire, cx)?,
         Record::Symlink(_, wire, _) => symlink::body(wire, cx)?,
-        Record::Exec(..) | Record::Fork(..) | Record::Exit(..) | Record::Loss(..) => return Ok(None),
+        Record::Exec(..) | Record::Fork(..) | Record::Exit(..) | Record::Cgroup(..) | Record::Loss(..) => return Ok(None),
     }))
 }
 

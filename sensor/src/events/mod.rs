@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod bind;
+pub mod cgroup;
 pub mod chmod;
 pub mod chown;
 pub mod connect;
@@ -126,6 +127,15 @@ pub enum Body {
         code: Option<u8>,
         /// Signal that ended it.
         signal: Option<u8>,
+    },
+    /// A control group was made.
+    Cgroup {
+        /// Its id.
+        id: u64,
+        /// Its path in the v2 hierarchy; empty if it could not be read.
+        path: Text,
+        /// The container that the path tells of.
+        container: Option<Arc<crate::process::Container>>,
     },
     /// A connection to a peer.
     Connect {
@@ -258,7 +268,7 @@ impl Event {
         self.body.kind()
     }
 
-    /// How it ended; `None` for events that cannot fail (fork, exit, loss).
+    /// How it ended; `None` for events that cannot fail (fork, exit, cgroup, loss).
     pub const fn outcome(&self) -> Option<Outcome> {
         match &self.body {
             Body::Exec { outcome, .. }
@@ -273,7 +283,7 @@ impl Event {
             | Body::Chown { outcome, .. }
             | Body::Link { outcome, .. }
             | Body::Symlink { outcome, .. } => Some(*outcome),
-            Body::Fork { .. } | Body::Exit { .. } | Body::Loss { .. } => None,
+            Body::Fork { .. } | Body::Exit { .. } | Body::Cgroup { .. } | Body::Loss { .. } => None,
         }
     }
 

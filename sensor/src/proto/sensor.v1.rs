@@ -242,6 +242,19 @@ pub struct Connect {
     #[prost(message, optional, tag = "2")]
     pub socket: ::core::option::Option<Socket>,
 }
+/// A control group was made; the process is whoever made it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cgroup {
+    /// cgroup v2 id.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Path in the hierarchy; empty if it could not be read.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub path: ::prost::bytes::Bytes,
+    /// The container that the path tells of.
+    #[prost(message, optional, tag = "3")]
+    pub container: ::core::option::Option<Container>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Accept {
     #[prost(message, optional, tag = "1")]
@@ -378,7 +391,7 @@ pub struct Event {
     /// What it did. A field number is 100 plus that of the EventKind.
     #[prost(
         oneof = "event::Body",
-        tags = "101, 102, 103, 116, 117, 118, 119, 132, 133, 134, 135, 136, 137, 138, 163"
+        tags = "101, 102, 103, 104, 116, 117, 118, 119, 132, 133, 134, 135, 136, 137, 138, 163"
     )]
     pub body: ::core::option::Option<event::Body>,
 }
@@ -393,6 +406,8 @@ pub mod event {
         Fork(super::Fork),
         #[prost(message, tag = "103")]
         Exit(super::Exit),
+        #[prost(message, tag = "104")]
+        Cgroup(super::Cgroup),
         #[prost(message, tag = "116")]
         Connect(super::Connect),
         #[prost(message, tag = "117")]
@@ -427,6 +442,7 @@ pub enum EventKind {
     Exec = 1,
     Fork = 2,
     Exit = 3,
+    Cgroup = 4,
     Connect = 16,
     Accept = 17,
     Bind = 18,
@@ -451,6 +467,7 @@ impl EventKind {
             Self::Exec => "EVENT_KIND_EXEC",
             Self::Fork => "EVENT_KIND_FORK",
             Self::Exit => "EVENT_KIND_EXIT",
+            Self::Cgroup => "EVENT_KIND_CGROUP",
             Self::Connect => "EVENT_KIND_CONNECT",
             Self::Accept => "EVENT_KIND_ACCEPT",
             Self::Bind => "EVENT_KIND_BIND",
@@ -472,6 +489,7 @@ impl EventKind {
             "EVENT_KIND_EXEC" => Some(Self::Exec),
             "EVENT_KIND_FORK" => Some(Self::Fork),
             "EVENT_KIND_EXIT" => Some(Self::Exit),
+            "EVENT_KIND_CGROUP" => Some(Self::Cgroup),
             "EVENT_KIND_CONNECT" => Some(Self::Connect),
             "EVENT_KIND_ACCEPT" => Some(Self::Accept),
             "EVENT_KIND_BIND" => Some(Self::Bind),

@@ -223,7 +223,9 @@ pub fn items() -> Vec<Item> {
     bodies.push(sink::Body::Finding(Arc::new(finding(event(shell(), connect), Level::High))));
     let exec = self::bodies().swap_remove(0);
     bodies.push(sink::Body::Finding(Arc::new(finding(event(contained(shell()), exec), Level::Low))));
+    let cgroup = Body::Cgroup { id: 77, path: "/kubepods/\x1b[31mevil".into(), container: contained(shell()).container };
+    bodies.push(sink::Body::Event(Arc::new(event(shell(), cgroup))));
     let mut items: Vec<Item> = bodies.into_iter().zip(1..).map(|(body, sequence)| Item { sequence, body }).collect();
-    items.push(Item { sequence: 0, body: sink::Body::Gap(Gap { count: 3, first: 18, last: 21 }) });
+    items.push(Item { sequence: 0, body: sink::Body::Gap(Gap { count: 3, first: 19, last: 21 }) });
     items
 }

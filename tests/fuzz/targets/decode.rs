@@ -46,6 +46,7 @@ fn check(bytes: &[u8]) {
             path(&e.text, tail);
             target(&e.link, tail);
         }
+        Record::Cgroup(_, e, tail) => path(&e.path, tail),
         Record::Fork(..) | Record::Exit(..) | Record::Loss(..) => {}
     }
 }

@@ -87,6 +87,7 @@ fn ecs_class(event: &Event) -> (&'static str, &'static [&'static str]) {
     match &event.body {
         Body::Exec { .. } | Body::Fork { .. } => ("process", &["start"]),
         Body::Exit { .. } => ("process", &["end"]),
+        Body::Cgroup { .. } => ("configuration", &["creation"]),
         Body::Connect { .. } | Body::Accept { .. } => ("network", &["connection", "start"]),
         Body::Bind { .. } | Body::Listen { .. } => ("network", &["info"]),
         Body::Open { created: true, .. } | Body::Link { .. } | Body::Symlink { .. } => ("file", &["creation"]),
@@ -192,6 +193,13 @@ fn ours(o: &mut Object<'_, '_>, w: &Writer, event: &Event) {
     match &event.body {
         Body::Fork { child } => o.object("child", |o| process::short(o, w, child)),
         Body::Exit { signal: Some(signal), .. } => o.object("exit", |o| o.number("signal", *signal)),
+        Body::Cgroup { id, path, container } => o.object("cgroup", |o| {
+            o.number("id", *id);
+            o.text("path", Some(path));
+            if let Some(container) = container {
+                o.text("container", Some(&container.id));
+            }
+        }),
         Body::Loss { kind, reason, count } => o.object("loss", |o| {
             o.str("kind", kind.as_str());
             o.str("reason", reason.as_str());

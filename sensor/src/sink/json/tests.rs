@@ -142,8 +142,13 @@ fn an_event_is_written_in_full() {
     let (_, loss) = &lines[14];
     assert_eq!(loss["event"]["kind"], "metric");
     assert_eq!(loss["sensor"]["loss"], serde_json::json!({"kind": "open", "reason": "ring_full", "count": 17}));
-    let (_, gap) = &lines[17];
-    assert_eq!(gap["sensor"]["loss"], serde_json::json!({"reason": "output_full", "count": 3, "first_sequence": 18, "last_sequence": 21}));
+    let (_, cgroup) = &lines[17];
+    assert_eq!(
+        cgroup["sensor"]["cgroup"],
+        serde_json::json!({"id": 77, "path": "/kubepods/\u{1b}[31mevil", "container": sample::CONTAINER})
+    );
+    let (_, gap) = &lines[18];
+    assert_eq!(gap["sensor"]["loss"], serde_json::json!({"reason": "output_full", "count": 3, "first_sequence": 19, "last_sequence": 21}));
 }
 
 #[test]

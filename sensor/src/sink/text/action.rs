@@ -47,6 +47,8 @@ fn sentence(event: &Event) -> String {
         Body::Exit { code: Some(code), .. } => format!("exited with code {code}"),
         Body::Exit { signal: Some(signal), .. } => format!("ended by signal {signal}"),
         Body::Exit { .. } => "exited".to_owned(),
+        Body::Cgroup { path, container: Some(container), .. } => format!("made the cgroup {path} of container {}", container.id),
+        Body::Cgroup { path, .. } => format!("made the cgroup {path}"),
         Body::Connect { socket, .. } => format!("connected to {}{}", end(socket.remote.as_ref()), transport(socket)),
         Body::Accept { socket, .. } => {
             format!("accepted a connection from {} on {}{}", end(socket.remote.as_ref()), end(socket.local.as_ref()), transport(socket))

@@ -76,7 +76,8 @@ fn every_event_is_one_line_without_control_characters() {
 00:12:33.123 link     bash[4242] alice               linked /etc/shadow as /tmp/l
 00:12:33.123 symlink  bash[4242] alice               made the symbolic link /tmp/s to /etc/passwd (result unknown)
 00:12:33.123 lost 17 open events before this point: ring_full
-lost 3 items here (sequence 18 to 21): this reader is too slow
+00:12:33.123 cgroup   bash[4242] alice               made the cgroup /kubepods/\\u{1b}[31mevil of container 4f2c8a1e9b7d6c5a4f2c8a1e9b7d6c5a4f2… (29 more bytes)
+lost 3 items here (sequence 19 to 21): this reader is too slow
 "
     );
 }

@@ -141,6 +141,7 @@ fn body(body: Body) -> Converted<events::Body> {
             code: b.code.map(|v| small("exit.code", v)).transpose()?,
             signal: b.signal.map(|v| small("exit.signal", v)).transpose()?,
         },
+        Body::Cgroup(b) => B::Cgroup { id: b.id, path: text(b.path), container: b.container.map(container) },
         Body::Connect(b) => B::Connect { outcome: outcome(b.outcome), socket: socket(b.socket)? },
         Body::Accept(b) => B::Accept { outcome: outcome(b.outcome), socket: socket(b.socket)? },
         Body::Bind(b) => B::Bind { outcome: outcome(b.outcome), socket: socket(b.socket)? },
@@ -193,14 +194,16 @@ fn process(p: Option<proto::Process>) -> Process {
         mnt_ns: p.mount_namespace,
         cgroup_id: p.cgroup_id,
         cgroup: p.cgroup.map(text),
-        container: p.container.map(|c| {
-            Arc::new(Container {
-                id: Text::from(c.id),
-                runtime: ["docker", "containerd", "cri-o", "podman"].into_iter().find(|r| *r == c.runtime).unwrap_or_default(),
-                pod_uid: c.pod_uid.map(Text::from),
-            })
-        }),
+        container: p.container.map(container),
     }
+}
+
+fn container(c: proto::Container) -> Arc<Container> {
+    Arc::new(Container {
+        id: Text::from(c.id),
+        runtime: ["docker", "containerd", "cri-o", "podman"].into_iter().find(|r| *r == c.runtime).unwrap_or_default(),
+        pod_uid: c.pod_uid.map(Text::from),
+    })
 }
 
 fn image(i: proto::Image) -> Image {

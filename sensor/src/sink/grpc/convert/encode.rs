@@ -3,7 +3,7 @@
 use crate::{
     events::{self, Endpoint, Event, FileRef, Outcome, Socket},
     finding::{Contribution, Finding, Level, RuleInfo},
-    process::{Credentials, Image, Process, ProcessId},
+    process::{Container, Credentials, Image, Process, ProcessId},
     proto::{self, event::Body},
     sink::{self, Item, Origin},
     text::Text,
@@ -63,11 +63,7 @@ impl Encoder<'_> {
             mount_namespace: p.mnt_ns,
             cgroup_id: p.cgroup_id,
             cgroup: p.cgroup.as_ref().map(bytes),
-            container: p.container.as_deref().map(|c| proto::Container {
-                id: string(&c.id),
-                runtime: c.runtime.to_owned(),
-                pod_uid: c.pod_uid.as_ref().map(string),
-            }),
+            container: p.container.as_deref().map(container),
         }
     }
 
@@ -92,6 +88,9 @@ impl Encoder<'_> {
             B::Exec { outcome: o, image: i } => Body::Exec(proto::Exec { outcome: outcome(*o), image: Some(image(i)) }),
             B::Fork { child } => Body::Fork(proto::Fork { child: Some(self.process(child)) }),
             B::Exit { code, signal } => Body::Exit(proto::Exit { code: code.map(u32::from), signal: signal.map(u32::from) }),
+            B::Cgroup { id, path, container: c } => {
+                Body::Cgroup(proto::Cgroup { id: *id, path: bytes(path), container: c.as_deref().map(container) })
+            }
             B::Connect { outcome: o, socket: s } => Body::Connect(proto::Connect { outcome: outcome(*o), socket: socket(s) }),
             B::Accept { outcome: o, socket: s } => Body::Accept(proto::Accept { outcome: outcome(*o), socket: socket(s) }),
             B::Bind { outcome: o, socket: s } => Body::Bind(proto::Bind { outcome: outcome(*o), socket: socket(s) }),
@@ -166,6 +165,10 @@ fn bytes(text: &Text) -> Bytes {
 
 fn string(text: &Text) -> String {
     text.lossy().into_owned()
+}
+
+fn container(c: &Container) -> proto::Container {
+    proto::Container { id: string(&c.id), runtime: c.runtime.to_owned(), pod_uid: c.pod_uid.as_ref().map(string) }
 }
 
 fn image(i: &Image) -> proto::Image {
