@@ -233,7 +233,7 @@ impl Work {
     pub fn begin<P: Wire>(&mut self, task: Task, tier: Tier, flags: u8) -> *mut P {
         const { assert!(size_of::<Header>() + size_of::<P>() <= FRONT) };
         let header = (&raw mut self.rec).cast::<Header>();
-        // SAFETY: `rec` begins with room for FRONT bytes and is aligned to 8 (three u64 before it in a map value).
+        // SAFETY: `rec` begins with room for FRONT bytes and is aligned to 8, as all that lies before it in the map value.
         let payload = unsafe { header.add(1).cast::<P>() };
         // SAFETY: as above; all-zero is a value of every payload (zerocopy::FromBytes).
         unsafe {
@@ -270,9 +270,8 @@ impl Work {
         self.send();
     }
 
-    /// The area at a place of the map that a probe has filled.
     #[inline(always)]
-    pub fn filled(area: Option<*mut Work>) -> Option<&'static mut Work> {
+    fn filled(area: Option<*mut Work>) -> Option<&'static mut Work> {
         // SAFETY: still the run that has filled it, see `Work`.
         area.map(|w| unsafe { &mut *w })
     }

@@ -69,6 +69,22 @@ fn the_kernels_path_wins_and_the_callers_stays_beside_it() {
 }
 
 #[test]
+fn a_path_in_the_order_of_the_walk_is_turned_round_wherever_it_stands() {
+    let tail = b"/shadow/etc/ann/home../x";
+    let walked = |off, len, more: u32| Path { flags: path_flags::LEAF_FIRST | more, ..path(off, len) };
+    let kernel = Target { kernel: walked(0, 11, path_flags::DELETED), ..Target::default() };
+    assert_eq!(told(&kernel, tail), (some("/etc/shadow"), None, true, true, true));
+    let base = Target { user: path(20, 4), base: walked(11, 9, 0), ..Target::default() };
+    assert_eq!(told(&base, tail), (some("/home/x"), some("../x"), false, true, false));
+    // What was cut off is the beginning, as for any cut path.
+    let cut = Target { kernel: walked(0, 11, path_flags::CUT), ..Target::default() };
+    assert_eq!(told(&cut, tail), (some("/etc/shadow"), None, true, false, false));
+    let (mut strings, header) = (Strings::default(), Header::default());
+    let text = Cx::new(&header, tail, &mut strings).string(&walked(11, 9, 0)).unwrap();
+    assert_eq!(text.map(|t| t.to_string()), some("/home/ann"));
+}
+
+#[test]
 fn a_relative_path_starts_from_its_folder() {
     let tail = b"/home/ann../bob//./x";
     let mut target = Target { kernel: Path::default(), user: path(9, 11), base: path(0, 9) };
