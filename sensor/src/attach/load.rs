@@ -13,7 +13,7 @@ use aya::{
     programs::{CgroupAttachMode, Program, ProgramError},
 };
 use sensor_common::Tier;
-use std::{collections::HashMap, fs, io};
+use std::{collections::HashMap, fs, io, time::Instant};
 
 /// Loads and attaches.
 ///
@@ -78,6 +78,7 @@ fn attach_as(options: &Options, object: &[u8], offsets: &[(&'static str, u32)], 
         last: HashMap::new(),
         programs: Vec::new(),
         skipped_before: HashMap::new(),
+        skipped: (HashMap::new(), Instant::now()),
         _walkers: Vec::new(),
         #[cfg(feature = "debug-probes")]
         logger,

@@ -25,7 +25,11 @@ use sensor_common::{
     EventKind, RingClass, Tier,
     stats::{self, Reason},
 };
-use std::{collections::HashMap, fs, io};
+use std::{
+    collections::HashMap,
+    fs, io,
+    time::{Duration, Instant},
+};
 
 /// What to attach and how much room to give it.
 #[derive(Clone, Debug)]
@@ -116,11 +120,16 @@ pub struct Attached {
     programs: Vec<(&'static str, EventKind)>,
     /// `recursion_misses` of programs that are not loaded any more.
     skipped_before: HashMap<EventKind, u64>,
+    /// What [`Losses::losses`] knows of them, and when it looks again.
+    skipped: (HashMap<EventKind, u64>, Instant),
     /// Kept open: the kernel empties a program array when its last user-space reference goes.
     _walkers: Vec<ProgramArray<MapData>>,
     #[cfg(feature = "debug-probes")]
     logger: aya_log::EbpfLogger<debug::StandardError>,
 }
+
+/// How often skipped runs are asked for while the sensor runs: the kernel tells them in text, for each program.
+const SKIPPED_EVERY: Duration = Duration::from_secs(1);
 
 const RINGS: [(RingClass, &str); 3] =
     [(RingClass::Critical, "RING_CRITICAL"), (RingClass::Network, "RING_NETWORK"), (RingClass::File, "RING_FILE")];
@@ -146,12 +155,16 @@ impl Attached {
 
     /// All counters of the kernel side that are not zero, since the start, summed over CPUs.
     pub fn counters(&self) -> Vec<(EventKind, Reason, u64)> {
+        self.counters_with(|kind| self.skipped(kind))
+    }
+
+    fn counters_with(&self, skipped: impl Fn(EventKind) -> u64) -> Vec<(EventKind, Reason, u64)> {
         let mut out = Vec::new();
         for kind in EventKind::ALL {
             for reason in Reason::ALL {
                 let mut n = self.counters.sum(stats::slot(*kind, *reason));
                 if *reason == Reason::Skipped {
-                    n += self.skipped(*kind);
+                    n += skipped(*kind);
                 }
                 if n != 0 {
                     out.push((*kind, *reason, n));
@@ -176,8 +189,14 @@ impl Attached {
 
 impl Losses for Attached {
     fn losses(&mut self) -> Vec<(EventKind, Reason, u64)> {
-        let now = self.counters();
-        now.into_iter()
+        let now = Instant::now();
+        // Nothing is loaded any more: the last look.
+        if now >= self.skipped.1 || self.programs.is_empty() {
+            self.skipped = (EventKind::ALL.iter().map(|kind| (*kind, self.skipped(*kind))).collect(), now + SKIPPED_EVERY);
+        }
+        let counters = self.counters_with(|kind| self.skipped.0.get(&kind).copied().unwrap_or(0));
+        counters
+            .into_iter()
             .filter(|(_, reason, _)| reason.is_loss())
             .filter_map(|(kind, reason, n)| {
                 let last = self.last.insert((kind, reason), n).unwrap_or(0);
