@@ -104,10 +104,15 @@ impl Blocks {
         self.spare.truncate(self.spare.len() - unneeded.div_ceil(8));
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that records take that wait, with what lies between them and is not needed any more: one record keeps its block.
+    pub(super) fn held(&self) -> usize {
+        self.blocks.iter().map(|b| b.bytes.capacity()).sum()
+    }
+
+    /// Bytes of memory in all.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.blocks.iter().map(|b| &b.bytes).chain(&self.spare).map(Vec::capacity).sum()
+        self.held() + self.spare.iter().map(Vec::capacity).sum::<usize>()
     }
 
     fn index(&self, place: &Place) -> usize {

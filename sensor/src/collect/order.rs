@@ -25,7 +25,8 @@ pub struct Options {
     pub max_begun_per_thread: usize,
     /// Most begun records of all threads that wait; the oldest is released beyond.
     pub max_begun: usize,
-    /// Bytes of records that may wait; the oldest are released early beyond.
+    /// Bytes of records that may wait; the oldest are released early beyond. The memory for them is at most twice that (or 1 MiB), and what
+    /// one [`super::Source::drain`] hands over.
     pub max_bytes: usize,
 }
 
@@ -97,6 +98,9 @@ pub struct Collector {
 const SPARE_BUFFERS: usize = 256;
 const SPARE_BYTES: usize = 1024;
 
+/// Memory for waiting records that is not worth a thought.
+const LEAST_HELD: usize = 1 << 20;
+
 impl Collector {
     /// An empty one.
     pub fn new(options: Options) -> Self {
@@ -151,6 +155,11 @@ impl Collector {
             self.stats.forced += 1;
         }
         self.emit(count, out);
+        // Few that wait long can hold the blocks of many that have gone. Only times that no kernel gives do that: a damaged recording's.
+        if self.blocks.held() > self.options.max_bytes.saturating_mul(2).max(LEAST_HELD) {
+            self.stats.forced += u64::try_from(self.held.len()).unwrap_or(0);
+            self.emit(self.held.len(), out);
+        }
         self.shrink();
     }
 
