@@ -3,6 +3,11 @@
 
 use crate::limits::FILTER_NAME;
 
+/// Value of a name in the table: rules ask for files of that name. Their set is at index `FILE - 1`.
+pub const FILE: u32 = 1;
+/// Value of a name in the table, or a further bit of it: rules ask for files in a folder of that name.
+pub const FOLDER: u32 = 2;
+
 /// A name, NUL padded, in words of the machine's order.
 pub type Name = [u64; FILTER_NAME / 8];
 

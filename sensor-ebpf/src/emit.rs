@@ -4,7 +4,7 @@ use crate::{
     kernel::o,
     read,
     task::{self, Task},
-    walker::{self, Walkers},
+    walker::{self, WalkExec},
 };
 use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, generated::bpf_ringbuf_output},
@@ -258,9 +258,9 @@ impl Work {
 
     /// Walks the wanted paths and sends the record: the end of every program that uses a work area.
     #[inline(always)]
-    pub fn finish<P: Wire, C: Walkers>(&mut self, ctx: &C) {
+    pub fn finish<P: Wire, C: walker::Walk>(&mut self, ctx: &C) {
         set!(self.front, (size_of::<Header>() + size_of::<P>()) as u64);
-        walker::go_on(ctx, walker::ANY, P::KIND);
+        walker::go_on(ctx, C::WALKER, P::KIND);
     }
 
     /// Sends a record that tells of no path that is still to be walked.
@@ -394,8 +394,8 @@ impl ExecWork {
 
     /// Walks the wanted paths and sends the record.
     #[inline(always)]
-    pub fn finish<C: Walkers>(&mut self, ctx: &C) {
-        walker::go_on(ctx, walker::EXEC, EventKind::Exec);
+    pub fn finish<C: WalkExec>(&mut self, ctx: &C) {
+        walker::go_on(ctx, C::WALKER, EventKind::Exec);
     }
 
     /// Sends the record, which has got its tail behind `front` bytes.

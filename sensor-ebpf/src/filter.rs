@@ -6,12 +6,12 @@ use aya_ebpf::{
     maps::{Array, HashMap},
 };
 use sensor_common::{
-    filter::{self, Name, NameSet},
+    filter::{self, FILE, FOLDER, Name, NameSet},
     limits::FILTER_NAME,
     stats::Reason,
 };
 
-/// Names that rules want to see opens for reading of, NUL padded: bit 0 as the file's own name, bit 1 as that of its folder.
+/// Names that rules want to see opens for reading of, with [`FILE`] and [`FOLDER`] as bits.
 #[map]
 static READ_NAMES: HashMap<Name, u32> = HashMap::with_max_entries(4096, 0);
 
@@ -19,16 +19,13 @@ static READ_NAMES: HashMap<Name, u32> = HashMap::with_max_entries(4096, 0);
 #[map]
 static READ_SETS: Array<NameSet> = Array::with_max_entries(2, 0);
 
-const FILE: u32 = 1;
-const FOLDER: u32 = 2;
-
 /// O_ACCMODE, O_CREAT and O_TRUNC: any of them makes an open one for writing.
 pub const WRITE_FLAGS: u64 = 0o3 | 0o100 | 0o1000;
 
 const S_IFMT: u32 = 0o170000;
 const S_IFCHR: u32 = 0o020000;
 
-/// Whether rules ask for the name of a dentry, as that of a file or of a folder: one of the constants above.
+/// Whether rules ask for the name of a dentry, as that of a [`FILE`] or of a [`FOLDER`].
 #[inline(always)]
 fn asked_for(block: &read::Dentry, dentry: u64, what: u32) -> bool {
     let len = block.get::<u64>(o!(O_DENTRY_QSTR)) >> 32;

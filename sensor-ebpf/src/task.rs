@@ -113,7 +113,7 @@ pub unsafe fn header(h: *mut Header, task: Task, kind: EventKind, tier: Tier, fl
         (*t).session_id = optional(task, o!(O_TASK_SESSIONID));
         (*t).pid_ns = task.pid_number().1;
         (*t).pad = 0;
-        (*t).comm = task.get(o!(O_TASK_COMM));
+        (&raw mut (*t).comm).cast::<[u64; 2]>().write(task.get(o!(O_TASK_COMM))); // as bytes it would be sixteen loads
         match task.follow(o!(O_TASK_PARENT)).map(Task::<true>) {
             Some(parent) => {
                 (*t).parent_start_ns = parent.start_ns();

@@ -24,51 +24,50 @@ pub const STEPS: u32 = 32;
 pub const RUNS: u64 = PATH_STEPS as u64 / STEPS as u64 + 2;
 const _: () = assert!(RUNS <= 30);
 
-/// Index of the walker of all events but exec.
-pub const ANY: u32 = 0;
-/// Index of the walker of exec.
-pub const EXEC: u32 = 1;
+// Each holds one program, of the name of the array.
+#[map]
+static WALKER_TP: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+static WALKER_KPROBE: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+static WALKER_EXEC_TP_BTF: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+static WALKER_EXEC_KPROBE: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-#[map]
-static WALKERS_TP: ProgramArray = ProgramArray::with_max_entries(2, 0);
-#[map]
-static WALKERS_KPROBE: ProgramArray = ProgramArray::with_max_entries(2, 0);
-#[map]
-static WALKERS_EXEC: ProgramArray = ProgramArray::with_max_entries(2, 0);
-
-/// Contexts of programs that can end here.
-pub trait Walkers: EbpfContext {
-    /// The walkers of this type of program.
-    fn walkers() -> &'static ProgramArray;
+/// Contexts of programs that can end in the walker of all events but exec.
+pub trait Walk: EbpfContext {
+    /// Where it is.
+    const WALKER: &'static ProgramArray;
 }
 
-impl Walkers for TracePointContext {
-    #[inline(always)]
-    fn walkers() -> &'static ProgramArray {
-        &WALKERS_TP
-    }
+/// Contexts of programs that can end in the walker of exec.
+pub trait WalkExec: EbpfContext {
+    /// Where it is.
+    const WALKER: &'static ProgramArray;
 }
 
-impl Walkers for ProbeContext {
-    #[inline(always)]
-    fn walkers() -> &'static ProgramArray {
-        &WALKERS_KPROBE
-    }
+impl Walk for TracePointContext {
+    const WALKER: &'static ProgramArray = &WALKER_TP;
 }
 
-impl Walkers for BtfTracePointContext {
-    #[inline(always)]
-    fn walkers() -> &'static ProgramArray {
-        &WALKERS_EXEC
-    }
+impl Walk for ProbeContext {
+    const WALKER: &'static ProgramArray = &WALKER_KPROBE;
+}
+
+impl WalkExec for BtfTracePointContext {
+    const WALKER: &'static ProgramArray = &WALKER_EXEC_TP_BTF;
+}
+
+impl WalkExec for ProbeContext {
+    const WALKER: &'static ProgramArray = &WALKER_EXEC_KPROBE;
 }
 
 /// Jumps to a walker and does not come back, unless there is none.
 #[inline(always)]
-pub fn go_on<C: Walkers>(ctx: &C, walker: u32, kind: EventKind) {
-    // SAFETY: the array holds programs of this context's type, or nothing.
+pub fn go_on(ctx: &impl EbpfContext, walker: &ProgramArray, kind: EventKind) {
+    // SAFETY: the array holds a program of this context's type, or nothing.
     unsafe {
-        C::walkers().tail_call(ctx, walker);
+        walker.tail_call(ctx, 0);
     }
     count(kind, Reason::NoWorkArea);
 }
@@ -106,7 +105,7 @@ pub fn walker_exec_kprobe(ctx: ProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn any(ctx: &impl Walkers, area: Option<&'static mut Work>) {
+fn any<C: Walk>(ctx: &C, area: Option<&'static mut Work>) {
     let Some(w) = area else { return };
     let front = mask!(get!(w.front), 511);
     match path::walk::<{ path::SHORT }>((&raw mut w.rec) as u64 + front, (&raw mut w.rec) as u64, &mut w.tail, Task::current()) {
@@ -116,15 +115,15 @@ fn any(ctx: &impl Walkers, area: Option<&'static mut Work>) {
             aya_log_ebpf::debug!(ctx, "record of {} bytes behind its front", get!(w.tail.len));
         }
         // Only a walker that was jumped to gets here, so there is one to jump to.
-        Progress::OutOfSteps => go_on(ctx, ANY, EventKind::Loss),
+        Progress::OutOfSteps => go_on(ctx, C::WALKER, EventKind::Loss),
     }
 }
 
 #[inline(always)]
-fn exec(ctx: &impl Walkers) {
+fn exec<C: WalkExec>(ctx: &C) {
     let Some(w) = ExecWork::own() else { return };
     match path::walk::<{ path::LONG }>((&raw mut w.rec) as u64 + FRONT, (&raw mut w.rec) as u64, &mut w.tail, Task::current()) {
         Progress::Done => w.send(FRONT),
-        Progress::OutOfSteps => go_on(ctx, EXEC, EventKind::Exec),
+        Progress::OutOfSteps => go_on(ctx, C::WALKER, EventKind::Exec),
     }
 }

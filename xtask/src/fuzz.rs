@@ -48,9 +48,9 @@ pub(crate) fn groups(seconds: u64) -> Vec<Group> {
 fn fuzz(targets: Vec<String>, seconds: u64) -> Vec<Group> {
     let one = |target: String| {
         shell::step(&format!("Fuzz {target} for {seconds} s"), "");
-        timed(|| single(&target, seconds).unwrap_or_else(|error| test::failed(&format!("fuzz {target}"), &error)))
+        test::told(timed(|| single(&target, seconds).unwrap_or_else(|error| test::failed(&format!("fuzz {target}"), &error))))
     };
-    targets.into_iter().map(one).collect()
+    targets.into_iter().flat_map(one).collect()
 }
 
 fn single(target: &str, seconds: u64) -> Result<Group> {

@@ -63,7 +63,7 @@ fn announced(what: &str, run: impl FnOnce() -> Vec<Group>) -> Vec<Group> {
 }
 
 /// Says how a group ended as soon as it has.
-fn told(group: Group) -> Vec<Group> {
+pub(crate) fn told(group: Group) -> Vec<Group> {
     println!("    {}", group.line());
     vec![group]
 }

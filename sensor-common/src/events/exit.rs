@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Payload. Kernel source: `sched_process_exit(task)` with `signal->live` 0.
+/// Payload. Kernel source: `taskstats_exit(task, group_dead)`, `sched_process_exit(task)` with `signal->live` 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Exit {

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Payload; the header's task is the parent. Kernel source: `sched_process_fork(parent, child)`.
+/// Payload; the header's task is the parent. Kernel source: `wake_up_new_task(child)`, `sched_process_fork(parent, child)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Fork {

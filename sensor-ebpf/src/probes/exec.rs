@@ -6,7 +6,7 @@ use crate::{
     read,
     target::{self, at},
     task::{self, Task},
-    walker::Walkers,
+    walker::WalkExec,
 };
 use aya_ebpf::{
     helpers::generated::bpf_probe_read_user,
@@ -44,7 +44,7 @@ pub fn exec_kprobe(ctx: ProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn succeeded(ctx: &impl Walkers, task: Task, bprm: u64, tier: Tier) {
+fn succeeded(ctx: &impl WalkExec, task: Task, bprm: u64, tier: Tier) {
     let Some(w) = ExecWork::own() else { return };
     let header = (&raw mut w.rec).cast::<Header>();
     // SAFETY: `rec` begins with room for header and payload and is aligned to 8; all-zero is an Exec.

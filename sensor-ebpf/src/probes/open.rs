@@ -40,7 +40,7 @@ pub fn open_tp(ctx: TracePointContext) -> u32 {
             return 0;
         }
         let flags = read::word(file + o!(O_FILE_FLAGS)) as u64;
-        if let Some(reason) = filter::open(read::ptr(file + o!(O_FILE_PATH) + 8), flags) {
+        if let Some(reason) = filter::open(read::path(file + o!(O_FILE_PATH)).1, flags) {
             emit::count(EventKind::Open, reason);
             return 0;
         }
@@ -107,7 +107,7 @@ pub fn open_kprobe(ctx: ProbeContext) -> u32 {
         return 0;
     }
     // What is held back here is counted when the call returns.
-    if filter::open(read::ptr(file + o!(O_FILE_PATH) + 8), flags as u64).is_some() {
+    if filter::open(read::path(file + o!(O_FILE_PATH)).1, flags as u64).is_some() {
         return 0;
     }
     let task = Task::current();

@@ -224,8 +224,9 @@ impl Diagnosis {
         let _ = writeln!(out, "cgroup v2     {}", k.cgroup2.as_deref().unwrap_or("not mounted"));
         let _ = writeln!(out, "preemption    {}", if k.preemption.is_empty() { "the build's default" } else { &k.preemption });
         let _ = writeln!(out, "login user    {}", if k.login_uid { "known" } else { "not known (kernel without audit)" });
-        let _ =
-            writeln!(out, "typed access  {}", self.typed_pointers_failure.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}")));
+        let how =
+            self.typed_pointers_failure.as_ref().map_or("plain loads".to_owned(), |why| format!("helper calls, which cost more: {why}"));
+        let _ = writeln!(out, "task read by  {how}");
         let _ = writeln!(out, "attached in   {} ms\n", self.attach_ms);
         let _ = writeln!(out, "{:<18} {:<11} {:<8} what it gives", "hook", "tier", "state");
         for h in &self.hooks {

@@ -2,24 +2,20 @@
 
 use aya::maps::{Array, HashMap as BpfHashMap, MapData};
 use sensor_common::{
-    filter::{self, Name, NameSet, WORDS},
+    filter::{self, FILE, FOLDER, Name, NameSet},
     limits::FILTER_NAME,
 };
 use std::{collections::HashMap, io};
 
-/// Values of the table, and one more than the index of their set.
-const FILE: u32 = 1;
-const FOLDER: u32 = 2;
-
 /// The names themselves, and two sets of their bits in which most opens end.
 pub(super) struct ReadFilter {
     names: BpfHashMap<MapData, [u8; FILTER_NAME], u32>,
-    sets: Array<MapData, [u64; WORDS]>,
+    sets: Array<MapData, NameSet>,
 }
 
 impl ReadFilter {
     /// Around the kernel's maps, which are empty.
-    pub(super) fn new(names: BpfHashMap<MapData, [u8; FILTER_NAME], u32>, sets: Array<MapData, [u64; WORDS]>) -> Self {
+    pub(super) fn new(names: BpfHashMap<MapData, [u8; FILTER_NAME], u32>, sets: Array<MapData, NameSet>) -> Self {
         Self { names, sets }
     }
 
@@ -34,7 +30,8 @@ impl ReadFilter {
             *bits.entry(key).or_default() |= if file { FILE } else { FOLDER };
         }
         let old: Vec<_> = self.names.keys().filter_map(Result::ok).filter(|k| !bits.contains_key(k)).collect();
-        for (index, what) in [(0, FILE), (1, FOLDER)] {
+        for what in [FILE, FOLDER] {
+            let index = what - 1;
             let mut set = self.sets.get(&index, 0).map_err(io::Error::other)?;
             for key in bits.iter().filter(|(_, bits)| *bits & what != 0).map(|(key, _)| key) {
                 add(&mut set, key);

@@ -36,24 +36,13 @@ pub struct Alternative {
     pub programs: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// Programs in which others end, by a jump: they are loaded and not attached.
-#[derive(Debug)]
-pub struct Walkers {
-    /// Type of the programs that jump.
-    pub tier: Tier,
-    /// Map through which they jump.
-    pub array: &'static str,
-    /// For BTF tracepoints: the one to which those are attached.
-    pub point: &'static str,
-    /// Index and name.
-    pub programs: &'static [(u32, &'static str)],
-}
-
-/// All walkers.
-pub const WALKERS: &[Walkers] = &[
-    Walkers { tier: Tier::Tracepoint, array: "WALKERS_TP", point: "", programs: &[(0, "walker_tp")] },
-    Walkers { tier: Tier::Kprobe, array: "WALKERS_KPROBE", point: "", programs: &[(0, "walker_kprobe"), (1, "walker_exec_kprobe")] },
-    Walkers { tier: Tier::BtfTracepoint, array: "WALKERS_EXEC", point: "sched_process_exec", programs: &[(1, "walker_exec_tp_btf")] },
+/// Programs in which others end, by a jump through the array of their name in capitals: they are loaded and not attached. Type of the
+/// programs that jump, name, and for a BTF tracepoint the one to which those are attached.
+pub const WALKERS: &[(Tier, &str, &str)] = &[
+    (Tier::Tracepoint, "walker_tp", ""),
+    (Tier::Kprobe, "walker_kprobe", ""),
+    (Tier::Kprobe, "walker_exec_kprobe", ""),
+    (Tier::BtfTracepoint, "walker_exec_tp_btf", "sched_process_exec"),
 ];
 
 macro_rules! slots {

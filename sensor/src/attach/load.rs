@@ -4,7 +4,7 @@ use super::{
     Access, AttachError, Attached, Options, RINGS, Verdict, btf, chain,
     counters::KernelCounters,
     environment, features, fields, filter,
-    hooks::{self, Alternative, Slot, Walkers},
+    hooks::{self, Alternative, Slot},
     object,
 };
 use aya::{
@@ -106,8 +106,8 @@ impl Attached {
         let kprobes = features::Features::detect().kprobes;
         let all = || {
             let tracefs = environment::provide_tracefs().err();
-            for walkers in hooks::WALKERS.iter().filter(|w| kprobes || w.tier != Tier::Kprobe) {
-                self.load_walkers(walkers, &btf)?;
+            for (_, name, point) in hooks::WALKERS.iter().filter(|(tier, ..)| kprobes || *tier != Tier::Kprobe) {
+                self.load_walker(name, point, &btf)?;
             }
             hooks::SLOTS.iter().try_for_each(|slot| {
                 self.attach_slot(slot, &btf, |tier| match tier {
@@ -153,20 +153,17 @@ impl Attached {
         Ok(())
     }
 
-    /// Loads the programs in which all programs of a type end, and puts them where those jump to.
-    fn load_walkers(&mut self, walkers: &Walkers, btf: &aya::Btf) -> Result<(), AttachError> {
-        let mut map: ProgramArray<MapData> = take(&mut self.ebpf, walkers.array)?;
-        for (index, name) in walkers.programs {
-            let error = |e: &(dyn std::error::Error + 'static)| match not_permitted(e) {
-                true => AttachError::NotAllowed,
-                false => AttachError::Load(format!("{name}: {}", chain(e))),
-            };
-            let program =
-                self.ebpf.program_mut(name).ok_or_else(|| AttachError::Load(format!("the embedded object has no program {name}")))?;
-            load(program, walkers.point, btf).map_err(|e| error(&e))?;
-            let fd = program.fd().map_err(|e| error(&e))?;
-            map.set(*index, fd, 0).map_err(|e| error(&e))?;
-        }
+    /// Loads a program in which others end, and puts it where those jump to.
+    fn load_walker(&mut self, name: &str, point: &str, btf: &aya::Btf) -> Result<(), AttachError> {
+        let error = |e: &(dyn std::error::Error + 'static)| match not_permitted(e) {
+            true => AttachError::NotAllowed,
+            false => AttachError::Load(format!("{name}: {}", chain(e))),
+        };
+        let mut map: ProgramArray<MapData> = take(&mut self.ebpf, &name.to_uppercase())?;
+        let program = self.ebpf.program_mut(name).ok_or_else(|| AttachError::Load(format!("the embedded object has no program {name}")))?;
+        load(program, point, btf).map_err(|e| error(&e))?;
+        let fd = program.fd().map_err(|e| error(&e))?;
+        map.set(0, fd, 0).map_err(|e| error(&e))?;
         self._walkers.push(map);
         Ok(())
     }

@@ -5,6 +5,7 @@
 use super::{container, procfs};
 use crate::{process::Container, text::Text};
 use ahash::AHashMap;
+use sensor_common::limits::PATH_MAX;
 use std::{
     collections::VecDeque,
     fs,
@@ -14,8 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most cgroups that are kept or found in one walk.
-const MAX_CGROUPS: usize = 32_768;
+/// Most cgroups that are kept or found in one walk. Whoever may make cgroups chooses their names: with these two limits they take at most
+/// 8 MiB as the kernel tells them (1023 bytes each).
+const MAX_CGROUPS: usize = 8192;
 /// Deepest folder that a walk enters.
 const MAX_DEPTH: usize = 32;
 /// Walks are at least this far apart, and at least 20 times as far as one takes.
@@ -138,7 +140,7 @@ impl Cgroups {
 
     /// Adds one. Beyond the limit the one that was learned first is forgotten (and found again when it is asked for, if it is still there).
     pub fn insert(&mut self, id: u64, path: &[u8]) {
-        if self.known.get(&id).is_some_and(|k| k.path.bytes() == path) {
+        if path.len() > PATH_MAX || self.known.get(&id).is_some_and(|k| k.path.bytes() == path) {
             return;
         }
         let cgroup = Cgroup { path: Text::from(path), container: container::parse(path).map(Arc::new) };
@@ -241,5 +243,7 @@ mod tests {
         }
         assert_eq!((cgroups.known.len(), cgroups.order.len()), (MAX_CGROUPS, MAX_CGROUPS));
         assert!(cgroups.known(99_998).is_some() && cgroups.known(7).is_none(), "the first one goes");
+        cgroups.insert(7, &[b'/'; PATH_MAX + 1]);
+        assert!(cgroups.known(7).is_none(), "no kernel has such a path");
     }
 }

@@ -53,7 +53,7 @@ impl Strings {
 }
 
 /// Appends the components of a path in the opposite order, each with the `/` before it.
-pub fn turn(leaf_first: &[u8], out: &mut Vec<u8>) {
+fn turn(leaf_first: &[u8], out: &mut Vec<u8>) {
     let mut rest = leaf_first;
     while let Some((before, component)) = memchr::memrchr(b'/', rest).and_then(|at| rest.split_at_checked(at)) {
         out.extend_from_slice(component);
