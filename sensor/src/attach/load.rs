@@ -64,7 +64,7 @@ fn attach_as(options: &Options, object: &[u8], offsets: &[(&'static str, u32)], 
     loader.override_global("TYPED_TASK", &typed_task, true);
     let mut ebpf = loader.load(object).map_err(|e| load_error(&e))?;
     #[cfg(feature = "debug-probes")]
-    let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
+    let logger = aya_log::EbpfLogger::init_with_logger(&mut ebpf, super::debug::StandardError).map_err(|e| AttachError::Load(chain(&e)))?;
     let mut attached = Attached {
         rings: Vec::new(),
         counters: match ebpf.take_map("COUNTERS") {

@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<()> {
         ("format", format),
         ("lints of the host programs", clippy_host),
         ("lints of the kernel programs", clippy_bpf),
+        ("lints with the feature debug-probes", clippy_debug_probes),
         ("every file says what it is for", repository::headers),
         ("every event has all its files", repository::registry),
         ("no path of anybody's machine", repository::machine_paths),
@@ -54,6 +55,13 @@ fn clippy_host() -> Result<()> {
 
 fn clippy_bpf() -> Result<()> {
     quietly(build::bpf_cargo("clippy").args(["--release", "--quiet", "--", "-Dwarnings"]))
+}
+
+/// Nothing else builds that feature.
+fn clippy_debug_probes() -> Result<()> {
+    let feature = ["--features", "debug-probes", "--quiet", "--", "-Dwarnings"];
+    quietly(shell::cargo().args(["clippy", "--package", "sensor", "--lib"]).args(feature))?;
+    quietly(build::bpf_cargo("clippy").arg("--release").args(feature))
 }
 
 /// Shows what it printed only if it failed.
