@@ -63,7 +63,7 @@ unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
 /// A value of kernel memory; zeros if it is not readable.
 ///
-/// A call of a helper costs some 35 ns on processors whose returns are guarded, whatever it reads: what lies side by side is read in one go.
+/// A helper's call costs more than what it reads (see "Loads, not calls" in ARCHITECTURE.md): what lies side by side is read in one go.
 #[inline(always)]
 pub fn kernel<T: Plain>(addr: u64) -> T {
     let mut v = MaybeUninit::<T>::uninit();
@@ -93,7 +93,7 @@ pub fn path(addr: u64) -> (u64, u64) {
     (mnt, dentry)
 }
 
-/// A value at an address that was reached from the current task by this function: a plain load of about a nanosecond where the verifier
+/// A value at an address that was reached from the current task by this function: a plain load where the verifier
 /// follows the types on the way (it turns a fault into zeros), a helper's call elsewhere. Which of the two is a constant to the verifier, so
 /// that it does not even look at the other one.
 #[inline(always)]
