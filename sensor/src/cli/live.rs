@@ -108,7 +108,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         say(&line);
     }
     if rules == 0 {
-        say("no rules run: nothing will be found");
+        let why = if config.rules.directories.0.is_empty() { "" } else { "; `sensor rules check DIR` says why" };
+        say(&format!("no rules run: nothing will be found{why}"));
     }
     let (summary, end) = pipeline.join().map_err(|_| Failure::new(Exit::Failure, "the pipeline has died; please report this"))?;
     let printed = printing.join();
